@@ -1,0 +1,31 @@
+// The rooms of docs/architecture.md: imports point only downwards.
+const forbid = (name, from, to, extra = {}) => ({
+  name,
+  severity: "error",
+  from: { path: from },
+  to: { path: to, ...extra },
+})
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    forbid("mls-knows-nothing-above", "^src/mls", "^src/(?!mls)"),
+    // marmot may use the pure helpers of nostr (event id, NIP-44), which do no I/O.
+    forbid("marmot-below-nostr-io", "^src/marmot", "^src/(ui|client|store|cli)"),
+    forbid("marmot-pure-nostr-only", "^src/marmot", "^src/nostr/(?!event\\.ts$|error\\.ts$)"),
+    forbid("nostr-event-is-pure", "^src/nostr/(event|error)\\.ts$", "^src/(?!nostr/(event|error)\\.ts$)"),
+    forbid("nostr-does-not-know-mls", "^src/nostr", "^src/(ui|client|store|cli|marmot|mls)"),
+    forbid("store-knows-no-protocol", "^src/store", "^src/(ui|client|cli|nostr|marmot|mls)"),
+    forbid("client-knows-no-ui", "^src/client", "^src/(ui|cli)|^svelte"),
+    forbid("ui-talks-to-client-only", "^src/ui", "^src/(store|nostr|marmot|mls|cli)"),
+    forbid("cli-uses-client", "^src/cli", "^src/ui"),
+    forbid("no-dev-in-src", "^src", "^(dev|test|bench)/", {}),
+    forbid("protocol-has-no-io", "^src/(mls|marmot)", "^(node:|idb|ws|svelte|fs|net|http)"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "svelte", "browser"] },
+  },
+}

@@ -1,0 +1,305 @@
+// RFC 9420 §8, §11, §12: the values that group operations take and give.
+
+import type { MlsCrypto } from "./crypto.ts"
+import type { Credential } from "./credential.ts"
+import type { Extension } from "./extensions.ts"
+import type { ContentType, Sender } from "./framing.ts"
+import type { OwnKeyPackage } from "./key-package.ts"
+import type { EpochSecrets, GroupContext } from "./key-schedule.ts"
+import type { Capabilities, LeafNode } from "./leaf-node.ts"
+import type { Proposal } from "./proposal-codec.ts"
+import type { PreSharedKeyId } from "./psk.ts"
+import type { SecretTree } from "./secret-tree.ts"
+import type { RatchetTree } from "./tree.ts"
+import type { LeafIndex } from "./tree-math.ts"
+import type { TreePrivate } from "./treekem.ts"
+
+/**
+ * One member's view of one epoch. A value: no operation changes it, each gives its successor. An older value
+ * stays usable for the messages of its epoch. Crypto is not inside; it is passed with each call.
+ */
+export interface GroupState {
+  readonly groupContext: GroupContext
+  readonly tree: RatchetTree
+  readonly ownLeafIndex: LeafIndex
+  readonly epochSecrets: EpochSecrets
+  readonly confirmationTag: Uint8Array
+  readonly interimTranscriptHash: Uint8Array
+  readonly signaturePrivateKey: Uint8Array
+  /** Proposals of this epoch that may be committed by reference, by the hex of their ProposalRef, in arrival order. */
+  readonly proposals: ReadonlyMap<string, CachedProposal>
+  /** `reinitialised` after a commit of a ReInit proposal: nothing may be sent or processed any more (§11.2). */
+  readonly status: GroupStatus
+  /** Private keys of the ratchet tree that this member knows. */
+  readonly treePrivate: TreePrivate
+  /** Message keys of this epoch. */
+  readonly secretTree: SecretTree
+}
+
+export type GroupStatus = "active" | "reinitialised"
+
+/** A proposal that was received, or sent, in this epoch. */
+export interface CachedProposal {
+  readonly ref: Uint8Array
+  readonly proposal: Proposal
+  readonly sender: Sender
+  /** For our own Update: the private keys that its leaf node needs. */
+  readonly ownUpdate?: OwnUpdate
+}
+
+export interface OwnUpdate {
+  readonly encryptionPrivateKey: Uint8Array
+  readonly signaturePrivateKey: Uint8Array
+}
+
+/**
+ * The authentication service (§5.3.1), asked about every new or changed leaf and about every leaf at joining.
+ * Refuses by throwing: `MlsError` `credential_rejected` or an error of its own.
+ */
+export interface AuthenticationService {
+  validate(
+    credential: Credential,
+    signaturePublicKey: Uint8Array,
+    leafNode: LeafNode | undefined,
+  ): Promise<void> | void
+  /** May `next` replace `current` in the same leaf (§5.3.1)? Default: any credential that `validate` accepts. */
+  validSuccessor?(current: LeafNode, next: LeafNode): Promise<boolean> | boolean
+}
+
+/** Pre-shared keys by their id (§8.4); `undefined`: not known. */
+export interface PskStore {
+  psk(id: PreSharedKeyId): Promise<Uint8Array | undefined> | Uint8Array | undefined
+}
+
+export interface MlsLimits {
+  /** Largest decoded tree, in leaves. Default 2^17. */
+  readonly maxLeaves?: number
+  /** Largest MLSMessage that is looked at, in bytes. Default 64 MiB. */
+  readonly maxMessageSize?: number
+  /** Proposals that the cache holds; more are refused with `too_many_proposals`. Default 1,000. */
+  readonly maxCachedProposals?: number
+  /** Message keys kept for messages that come late. Default 100. */
+  readonly outOfOrder?: number
+  /** Generations that one message may skip. Default 1,000. */
+  readonly forward?: number
+}
+
+/** What every operation gets from outside. */
+export interface MlsContext {
+  readonly crypto: MlsCrypto
+  /** The time in seconds since 1970, for lifetimes (§7.2). */
+  readonly now: number
+  /** Without it every credential is accepted. */
+  readonly auth?: AuthenticationService
+  readonly psks?: PskStore
+  readonly limits?: MlsLimits
+}
+
+export interface CreateGroupOptions {
+  readonly groupId: Uint8Array
+  readonly keyPackage: OwnKeyPackage
+  readonly extensions: readonly Extension[]
+}
+
+export type HandshakeWireFormat = "public" | "private"
+
+export interface CreateProposalOptions {
+  /** Default "public". */
+  readonly wireFormat?: HandshakeWireFormat
+  readonly authenticatedData?: Uint8Array
+}
+
+/** What an own leaf node says, where it is to change. */
+export interface LeafNodeChanges {
+  readonly extensions?: readonly Extension[]
+  readonly capabilities?: Capabilities
+  readonly credential?: Credential
+  readonly signatureKeyPair?: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array }
+}
+
+export interface CreatedProposal {
+  /** The same epoch, with the proposal in its cache. */
+  readonly state: GroupState
+  /** An MLSMessage. */
+  readonly message: Uint8Array
+  readonly ref: Uint8Array
+}
+
+export interface CreateCommitOptions {
+  /** Proposals by value. */
+  readonly proposals?: readonly Proposal[]
+  /** Proposals of the cache by reference; "all" leaves out those that the rest makes invalid. Default: none. */
+  readonly proposalRefs?: readonly Uint8Array[] | "all"
+  /** A path even where none is required (§12.4). */
+  readonly forcePath?: boolean
+  /** Changes of the committer's leaf; they need a path, so a path is made. */
+  readonly leafNode?: LeafNodeChanges
+  /** Default "public". */
+  readonly wireFormat?: HandshakeWireFormat
+  /** Whether the Welcome carries the ratchet tree. Default true. */
+  readonly ratchetTree?: boolean
+  readonly authenticatedData?: Uint8Array
+  /** Further extensions of the Welcome's GroupInfo. */
+  readonly groupInfoExtensions?: readonly Extension[]
+}
+
+export interface CreatedCommit {
+  /** An MLSMessage. */
+  readonly commit: Uint8Array
+  /** An MLSMessage for all added members; absent when nobody was added. */
+  readonly welcome?: Uint8Array
+  /** KeyPackageRefs of those added, in the order of the Welcome. */
+  readonly welcomedRefs: readonly Uint8Array[]
+  /** To be taken once the commit is accepted, or dropped. */
+  readonly next: GroupState
+  readonly summary: CommitSummary
+}
+
+/** A proposal as a commit carried it. */
+export interface CommittedProposal {
+  readonly proposal: Proposal
+  readonly sender: Sender
+  readonly byReference: boolean
+  readonly ref?: Uint8Array
+}
+
+export interface CommitSummary {
+  readonly sender: Sender
+  /** The leaf of the committer; for an external commit, its new leaf. */
+  readonly committer: LeafIndex
+  /** The committer's leaf: before the commit, or the new one for an external commit. */
+  readonly committerLeaf: LeafNode
+  readonly external: boolean
+  readonly proposals: readonly CommittedProposal[]
+  readonly hasPath: boolean
+  readonly authenticatedData: Uint8Array
+  readonly added: readonly LeafIndex[]
+  /** Removed leaves as they were before the commit, including those of SelfRemove. */
+  readonly removed: readonly RemovedMember[]
+  /** Whether this client's own leaf was removed. */
+  readonly selfRemoved: boolean
+  /** The GroupContext of the new epoch; `undefined` when we were removed. */
+  readonly newGroupContext: GroupContext | undefined
+}
+
+export interface RemovedMember {
+  readonly leafIndex: LeafIndex
+  readonly credential: Credential
+  readonly leafNode: LeafNode
+}
+
+export interface ProcessedApplication {
+  readonly kind: "application"
+  /** The same epoch without the used message key. */
+  readonly state: GroupState
+  readonly data: Uint8Array
+  readonly sender: LeafIndex
+  readonly senderCredential: Credential
+  readonly authenticatedData: Uint8Array
+  readonly epoch: bigint
+}
+
+export interface ProcessedProposal {
+  readonly kind: "proposal"
+  /** The same epoch with the proposal in its cache. */
+  readonly state: GroupState
+  readonly ref: Uint8Array
+  readonly proposal: Proposal
+  readonly sender: Sender
+  readonly authenticatedData: Uint8Array
+}
+
+export interface ProcessedCommit {
+  readonly kind: "commit"
+  /** `undefined`: the commit removed us. */
+  readonly next: GroupState | undefined
+  readonly commit: CommitSummary
+}
+
+export type Processed = ProcessedApplication | ProcessedProposal | ProcessedCommit
+
+/** What a PublicMessage says of itself once its membership tag and signature are verified. */
+export interface IdentifiedSender {
+  readonly epoch: bigint
+  readonly sender: Sender
+  readonly contentType: ContentType
+}
+
+export interface EncryptOptions {
+  readonly authenticatedData?: Uint8Array
+  /** Zero bytes appended inside the encryption (§6.3.1). Default 0. */
+  readonly padding?: number
+}
+
+export interface EncryptedApplication {
+  readonly state: GroupState
+  /** An MLSMessage. */
+  readonly message: Uint8Array
+}
+
+export interface JoinGroupOptions {
+  /** An MLSMessage that carries a Welcome. */
+  readonly welcome: Uint8Array
+  readonly keyPackages: readonly OwnKeyPackage[]
+  /** The ratchet_tree extension's data, where the Welcome does not carry it. */
+  readonly ratchetTree?: Uint8Array
+}
+
+export interface JoinedGroup {
+  readonly state: GroupState
+  /** Which of our key packages was used. */
+  readonly keyPackageRef: Uint8Array
+  readonly signer: LeafIndex
+  readonly groupInfoExtensions: readonly Extension[]
+}
+
+export interface JoinExternallyOptions {
+  /** An MLSMessage that carries a GroupInfo with external_pub. */
+  readonly groupInfo: Uint8Array
+  /** The ratchet_tree extension's data, where the GroupInfo does not carry it. */
+  readonly ratchetTree?: Uint8Array
+  readonly credential: Credential
+  readonly signatureKeyPair: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array }
+  readonly capabilities: Capabilities
+  readonly leafExtensions?: readonly Extension[]
+  /** The leaf of our former self, to be removed in the same commit (§12.4.3.2). */
+  readonly resync?: LeafIndex
+  /** External PSKs to inject. */
+  readonly psks?: readonly PreSharedKeyId[]
+  /** PublicMessages with SelfRemove proposals of this epoch, to be committed by reference. */
+  readonly selfRemoves?: readonly Uint8Array[]
+  /** AppDataUpdate and AppEphemeral proposals by value. */
+  readonly proposals?: readonly Proposal[]
+  readonly authenticatedData?: Uint8Array
+}
+
+export interface JoinedExternally {
+  /** An MLSMessage. */
+  readonly commit: Uint8Array
+  readonly state: GroupState
+}
+
+export interface ExportGroupInfoOptions {
+  /** Adds external_pub, so that others can join by an external commit. */
+  readonly externalPub?: boolean
+  readonly ratchetTree?: boolean
+  readonly extensions?: readonly Extension[]
+}
+
+/** A GroupState as bytes. */
+export interface EncodedGroupState {
+  /** Within an epoch this changes with the proposal cache only. */
+  readonly epoch: Uint8Array
+  /** The secret tree: changes with every message sent or received. */
+  readonly messageKeys: Uint8Array
+}
+
+/** What can be read from an MLSMessage without keys. */
+export interface PeekedMessage {
+  readonly wireFormat: number
+  readonly groupId?: Uint8Array
+  readonly epoch?: bigint
+  readonly contentType?: ContentType
+  /** Of a PublicMessage from a member. */
+  readonly senderLeaf?: LeafIndex
+}

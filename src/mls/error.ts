@@ -3,6 +3,143 @@
 export type MlsErrorCode =
   /** Bytes that are not a well-formed TLS presentation structure (RFC 9420 §2.1). */
   | "decode"
+  // --- Application data (draft-ietf-mls-extensions) ---
+  /** Component ids that do not ascend, or repeat. */
+  | "app_data_order"
+  /** Two AppDataUpdate operations on one component in one commit. */
+  | "app_data_conflict"
+  /** Removal of a component's state where there is none. */
+  | "app_data_absent"
+  /** An AppDataUpdate ahead of a GroupContextExtensions proposal in one commit. */
+  | "app_data_before_extensions"
+  /** A GroupContextExtensions proposal that changes the dictionary of a group that requires AppDataUpdate. */
+  | "app_data_direct_change"
+  /** authenticated_data is no SafeAAD in a group that requires it. */
+  | "safe_aad"
+  // --- Messages to a group ---
+  /** A message for another group. */
+  | "wrong_group"
+  /** A message of another epoch than the state's. */
+  | "wrong_epoch"
+  /** A commit of our own: its successor state came from `createCommit`. */
+  | "own_commit"
+  /** An MLSMessage of a kind that a group does not process, or larger than the limit. */
+  | "unexpected_message"
+  /** The sender's leaf is blank or outside the tree (§6.1). */
+  | "unknown_sender"
+  /** An index outside the external_senders list (§12.1.8). */
+  | "unknown_external_sender"
+  /** A kind of sender that may not send this kind of content (§6, §12.1.8). */
+  | "sender_not_allowed"
+  /** An application message in a PublicMessage (§6.2). */
+  | "application_not_encrypted"
+  /** A commit's confirmation tag is absent or wrong (§6.1, §8.2). */
+  | "confirmation_tag"
+  /** The group was reinitialised: nothing more happens in it (§11.2). */
+  | "group_reinitialised"
+  /** More cached proposals than the limit. */
+  | "too_many_proposals"
+  /** A commit refers to a proposal that this state has not seen. */
+  | "unknown_proposal"
+  // --- Proposals (§12.1) ---
+  /** Update from something other than a member (§12.1.2). */
+  | "update_sender"
+  /** Remove of a leaf that is blank or outside the tree (§12.1.3). */
+  | "remove_not_member"
+  /** A PSK nonce whose length is not KDF.Nh (§8.4). */
+  | "psk_nonce"
+  /** A PSK proposal with a resumption usage other than application (§12.1.4). */
+  | "psk_usage"
+  /** The key of a PSK id is not known here (§8.4). */
+  | "psk_unknown"
+  /** ReInit to an older protocol version (§12.1.5). */
+  | "reinit_version"
+  /** ReInit to a version or suite that this build does not have (§12.1.5). */
+  | "reinit_unsupported"
+  /** ExternalInit outside an external commit (§12.1.6). */
+  | "external_init_not_external"
+  /** A group extension that some member does not support (§12.1.7). */
+  | "extension_unsupported"
+  /** Required capabilities that some member does not have (§11.1). */
+  | "required_capabilities"
+  /** An extension twice in one list, or in an object where it has no place (§13.4). */
+  | "extension_misplaced"
+  /** A proposal of a type that an external sender may not send (§12.1.8). */
+  | "external_proposal_type"
+  /** An Add from new_member_proposal that is not signed with the added leaf's key (§12.1.8). */
+  | "external_add"
+  /** SelfRemove by value; it is allowed by reference only. */
+  | "self_remove_by_value"
+  /** SelfRemove from something other than a member. */
+  | "self_remove_sender"
+  /** SelfRemove in a PrivateMessage. */
+  | "self_remove_encrypted"
+  /** A second SelfRemove, or a Remove of a leaf that removes itself. */
+  | "self_remove_conflict"
+  // --- The proposal list of a commit (§12.2) ---
+  /** The committer's own Update. */
+  | "own_update"
+  /** A Remove or SelfRemove of the committer. */
+  | "committer_removed"
+  /** More than one Update or Remove for one leaf. */
+  | "leaf_conflict"
+  /** Two Adds for one client. */
+  | "duplicate_add"
+  /** An Add for a client that is a member already. */
+  | "already_member"
+  /** Two PreSharedKey proposals with one id. */
+  | "duplicate_psk"
+  /** More than one GroupContextExtensions proposal. */
+  | "multiple_group_context_extensions"
+  /** A ReInit next to other proposals. */
+  | "reinit_not_alone"
+  /** A proposal type that some member does not support. */
+  | "proposal_type_unsupported"
+  /** A leaf, after the proposals, that shares a key with another. */
+  | "key_not_unique"
+  // --- Commits (§12.4) ---
+  /** A path is required and absent (§12.4). */
+  | "path_missing"
+  /** The path's leaf keeps the old encryption key, or the path repeats a key of the tree (§12.4.2). */
+  | "path_key_reused"
+  /** An external commit without ExternalInit (§12.4.3.2). */
+  | "external_init_missing"
+  /** An external commit with several ExternalInit proposals (§12.4.3.2). */
+  | "external_init_multiple"
+  /** An external commit with several Remove proposals (§12.4.3.2). */
+  | "external_remove_multiple"
+  /** An external commit with a type of proposal that it may not have (§12.4.3.2). */
+  | "external_commit_type"
+  /** An external commit with something other than SelfRemove by reference (§12.4.3.2). */
+  | "external_commit_reference"
+  /** An external commit that is not a PublicMessage (§12.4.3.2). */
+  | "external_commit_encrypted"
+  /** The authentication service refused a credential (§5.3.1). */
+  | "credential_rejected"
+  /** The authentication service refused a credential as the successor of another (§5.3.1). */
+  | "credential_successor"
+  // --- Joining (§12.4.3.1) ---
+  /** A Welcome, none of whose secrets is for one of our key packages. */
+  | "welcome_not_for_us"
+  /** Suite or version of Welcome, key package and GroupInfo differ. */
+  | "welcome_suite"
+  /** PSKs in GroupSecrets that contradict each other, or a branch or reinit outside epoch 1 (§12.4.3.1). */
+  | "welcome_psk"
+  /** The GroupInfo's signature is wrong. */
+  | "group_info_signature"
+  /** No ratchet tree was given. */
+  | "ratchet_tree_missing"
+  /** The tree's hash is not that of the GroupContext. */
+  | "tree_hash"
+  /** Our leaf is not in the tree. */
+  | "own_leaf_missing"
+  /** The path secret of a Welcome does not belong to the tree. */
+  | "path_secret"
+  /** A GroupInfo without external_pub (§12.4.3.2). */
+  | "external_pub_missing"
+  // --- States at rest ---
+  /** Stored bytes of a group state that are damaged or of an unknown version. */
+  | "state_decode"
   /** A value that this build does not implement (version, suite, credential type, …). */
   | "unsupported"
   /** A caller passed something that the function's contract forbids. */

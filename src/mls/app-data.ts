@@ -1,0 +1,181 @@
+// draft-ietf-mls-extensions-10 §4.6, §4.8, §4.9, §5: application data of components.
+
+import { type Decoder, type Encoder, decode, encode } from "./codec.ts"
+import { MlsError } from "./error.ts"
+import type { Extension } from "./extensions.ts"
+
+/** Extension type of the dictionary, in GroupContext, LeafNode, KeyPackage and GroupInfo. */
+export const APP_DATA_DICTIONARY = 0x0006
+
+/** Components of the draft's own registry (§7.6). */
+export const componentIds = {
+  appComponents: 0x0001,
+  safeAad: 0x0002,
+  contentMediaTypes: 0x0003,
+  lastResortKeyPackage: 0x0004,
+  appAck: 0x0005,
+} as const
+
+/** `ComponentData` by component id, ascending. */
+export type AppDataDictionary = ReadonlyMap<number, Uint8Array>
+
+export interface AppDataUpdate {
+  readonly componentId: number
+  /** The bytes of an `update`; `undefined` for `remove`. */
+  readonly update: Uint8Array | undefined
+}
+
+export interface AppEphemeral {
+  readonly componentId: number
+  readonly data: Uint8Array
+}
+
+export interface SafeAadItem {
+  readonly componentId: number
+  readonly data: Uint8Array
+}
+
+const OP_UPDATE = 1
+const OP_REMOVE = 2
+
+interface ComponentData {
+  readonly componentId: number
+  readonly data: Uint8Array
+}
+
+const encodeComponentData: Encoder<ComponentData> = (writer, value) => {
+  writer.u16(value.componentId)
+  writer.opaque(value.data)
+}
+
+const decodeComponentData: Decoder<ComponentData> = (reader) => ({
+  componentId: reader.u16(),
+  data: reader.opaque(),
+})
+
+/** `AppDataDictionary` as the data of an extension. Entries are put in ascending order. */
+export function encodeAppDataDictionary(dictionary: AppDataDictionary): Uint8Array {
+  const entries = [...dictionary].sort(([a], [b]) => a - b)
+  return encode<typeof entries>((writer, value) => {
+    writer.vector(value, (w, [componentId, data]) => encodeComponentData(w, { componentId, data }))
+  }, entries)
+}
+
+/** Throws `MlsError` `decode`; `app_data_order` unless ids ascend without repetition. */
+export function decodeAppDataDictionary(bytes: Uint8Array): AppDataDictionary {
+  const entries = decode((reader) => reader.vector(decodeComponentData), bytes)
+  // §4.6: sorted by component_id, at most one entry for each.
+  requireAscending(entries)
+  return new Map(entries.map((entry) => [entry.componentId, entry.data]))
+}
+
+/** The dictionary among `extensions`, or `undefined` when there is none. Throws as `decodeAppDataDictionary`. */
+export function appDataDictionary(extensions: readonly Extension[]): AppDataDictionary | undefined {
+  const found = extensions.find((extension) => extension.type === APP_DATA_DICTIONARY)
+  return found === undefined ? undefined : decodeAppDataDictionary(found.data)
+}
+
+/** An extension that holds `dictionary`. */
+export function appDataExtension(dictionary: AppDataDictionary): Extension {
+  return { type: APP_DATA_DICTIONARY, data: encodeAppDataDictionary(dictionary) }
+}
+
+/** `ComponentsList`: the ids in ascending order, each once. */
+export function encodeComponentsList(ids: Iterable<number>): Uint8Array {
+  const ascending = [...new Set(ids)].sort((a, b) => a - b)
+  return encode<number[]>((writer, value) => writer.vector(value, (w, id) => w.u16(id)), ascending)
+}
+
+/** Throws `MlsError` `decode`; `app_data_order` unless ids ascend without repetition. */
+export function decodeComponentsList(bytes: Uint8Array): number[] {
+  const ids = decode((reader) => reader.vector((r) => r.u16()), bytes)
+  requireAscending(ids.map((componentId) => ({ componentId })))
+  return ids
+}
+
+/** `SafeAAD` (§4.9): the whole authenticated_data where the GroupContext holds a safe_aad component. */
+export function encodeSafeAad(items: readonly SafeAadItem[]): Uint8Array {
+  requireAscending(items)
+  return encode<readonly SafeAadItem[]>(
+    (writer, value) => writer.vector(value, encodeComponentData),
+    items,
+  )
+}
+
+/** Throws `MlsError` `decode`; `app_data_order` unless ids ascend without repetition. */
+export function decodeSafeAad(bytes: Uint8Array): SafeAadItem[] {
+  const items = decode((reader) => reader.vector(decodeComponentData), bytes)
+  requireAscending(items)
+  return items
+}
+
+/**
+ * §4.9: where the GroupContext has a safe_aad component, authenticated_data is a SafeAAD.
+ * Throws `MlsError` `safe_aad`.
+ */
+export function requireSafeAad(
+  groupExtensions: readonly Extension[],
+  authenticatedData: Uint8Array,
+): void {
+  if (!appDataDictionary(groupExtensions)?.has(componentIds.safeAad)) return
+  try {
+    decodeSafeAad(authenticatedData)
+  } catch {
+    throw new MlsError("safe_aad", "authenticated_data is no SafeAAD, which this group requires")
+  }
+}
+
+export const encodeAppDataUpdate: Encoder<AppDataUpdate> = (writer, value) => {
+  writer.u16(value.componentId)
+  writer.u8(value.update === undefined ? OP_REMOVE : OP_UPDATE)
+  if (value.update !== undefined) writer.opaque(value.update)
+}
+
+export const decodeAppDataUpdate: Decoder<AppDataUpdate> = (reader) => {
+  const componentId = reader.u16()
+  const op = reader.u8()
+  if (op !== OP_UPDATE && op !== OP_REMOVE) {
+    throw new MlsError("decode", `AppDataUpdate operation ${op}`)
+  }
+  return { componentId, update: op === OP_UPDATE ? reader.opaque() : undefined }
+}
+
+export const encodeAppEphemeral: Encoder<AppEphemeral> = encodeComponentData
+export const decodeAppEphemeral: Decoder<AppEphemeral> = decodeComponentData
+
+/**
+ * The dictionary's successor after the AppDataUpdates of one commit (§4.7). An update is the full new state.
+ * At most one operation for a component, as Marmot demands; the draft would let an application fold several
+ * updates. Throws `MlsError` `app_data_conflict` or `app_data_absent`.
+ */
+export function applyAppDataUpdates(
+  extensions: readonly Extension[],
+  updates: readonly AppDataUpdate[],
+): readonly Extension[] {
+  if (updates.length === 0) return extensions
+  const dictionary = new Map(appDataDictionary(extensions))
+  const touched = new Set<number>()
+  for (const { componentId, update } of updates) {
+    if (touched.has(componentId)) {
+      throw new MlsError("app_data_conflict", `two operations on component ${componentId}`)
+    }
+    touched.add(componentId)
+    if (update !== undefined) dictionary.set(componentId, update)
+    else if (!dictionary.delete(componentId)) {
+      throw new MlsError("app_data_absent", `component ${componentId} has no state to remove`)
+    }
+  }
+  // The draft leaves the place open where the extension exists; OpenMLS moves it to the end, and all members
+  // must hash the same GroupContext.
+  const others = extensions.filter((extension) => extension.type !== APP_DATA_DICTIONARY)
+  return [...others, appDataExtension(dictionary)]
+}
+
+function requireAscending(entries: readonly { readonly componentId: number }[]): void {
+  entries.forEach(({ componentId }, i) => {
+    const before = entries[i - 1]
+    if (before !== undefined && before.componentId >= componentId) {
+      throw new MlsError("app_data_order", "component ids do not ascend")
+    }
+  })
+}

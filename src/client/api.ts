@@ -1,0 +1,297 @@
+// The contract between a user interface (the web app or the headless client) and the client runtime.
+// Everything here is plain data that survives `structuredClone`; no keys, no protocol state.
+
+/** A person as the user interface shows them. `name` is what is known; fall back to a shortened `npub`. */
+export interface PersonView {
+  /** 64 lowercase hex characters. */
+  readonly pubkey: string
+  readonly npub: string
+  readonly name: string | undefined
+}
+
+export type SignerKind = "local" | "nip07"
+
+/** What stands in the way of being reachable, in the order in which it is done. */
+export interface ReachabilityView {
+  /** Kinds 10002 and 10050 are on at least one relay. */
+  readonly relayLists: boolean
+  /** A current KeyPackage (kind 30443) is on at least one relay. */
+  readonly keyPackage: boolean
+  /** The last failure in plain words, if the client is not reachable yet. */
+  readonly problem: string | undefined
+}
+
+export type SessionView =
+  | { readonly status: "starting" }
+  | { readonly status: "none" }
+  | {
+      readonly status: "ready"
+      readonly self: PersonView
+      readonly signer: SignerKind
+      /** The user has saved the secret key made in the app (always true for extensions). */
+      readonly keySaved: boolean
+      readonly reachable: ReachabilityView
+      readonly relays: readonly string[]
+    }
+
+export interface RelayView {
+  readonly url: string
+  readonly status: "connecting" | "connected" | "disconnected"
+}
+
+export interface ConnectionView {
+  readonly online: boolean
+  readonly relays: readonly RelayView[]
+  /** Relay events that are stored but not processed yet, and publications that are still owed. */
+  readonly pendingInbound: number
+  readonly pendingOutbound: number
+}
+
+/** Why a person can or can't be invited. Every value but `ok` comes with words in `reason`. */
+export type InviteCheckStatus =
+  | "ok"
+  | "invalid_input"
+  | "self"
+  | "already_member"
+  | "no_relay_list"
+  | "no_key_package"
+  | "incompatible"
+  | "expired"
+  | "unreachable"
+
+export interface InviteCheck {
+  /** The text as typed: npub, nprofile or hex. */
+  readonly input: string
+  readonly person: PersonView | undefined
+  readonly status: InviteCheckStatus
+  /** One plain sentence for the user; empty for `ok`. */
+  readonly reason: string
+}
+
+/** Where this account stands in a group. Only `active` can send. */
+export type GroupStanding =
+  "active" | "leaving" | "removed" | "left" | "unrecoverable" | "disbanded"
+
+export interface MemberView extends PersonView {
+  readonly isAdmin: boolean
+  readonly isSelf: boolean
+}
+
+export interface GroupView {
+  /** Hex MLS group id. */
+  readonly groupId: string
+  readonly name: string
+  readonly description: string
+  readonly epoch: number
+  readonly standing: GroupStanding
+  readonly members: readonly MemberView[]
+  readonly relays: readonly string[]
+  /** This account may invite, remove and rename. */
+  readonly canManage: boolean
+  /** A change of ours or of others is on its way: sending waits for it. */
+  readonly busy: boolean
+}
+
+export interface ChatView {
+  readonly groupId: string
+  readonly name: string
+  readonly standing: GroupStanding
+  readonly memberCount: number
+  readonly unread: number
+  /** Unix seconds of the newest item, or of creation. */
+  readonly lastActivity: number
+  /** The newest item in one line: who and what. */
+  readonly preview: { readonly author: PersonView | undefined; readonly text: string } | undefined
+}
+
+export interface InviteView {
+  readonly inviteId: string
+  readonly groupId: string
+  readonly groupName: string
+  readonly description: string
+  readonly inviter: PersonView
+  readonly members: readonly MemberView[]
+  /** Unix seconds. */
+  readonly receivedAt: number
+}
+
+export interface RelayReceipt {
+  readonly url: string
+  readonly accepted: boolean
+  /** The relay's own words when it refused; empty otherwise. */
+  readonly message: string
+}
+
+export type DeliveryView =
+  /** Someone else's message. */
+  | { readonly status: "received" }
+  /** Stored here, no relay has acknowledged it yet. */
+  | { readonly status: "pending" }
+  | { readonly status: "sent"; readonly relays: readonly RelayReceipt[] }
+  | { readonly status: "failed"; readonly reason: string; readonly relays: readonly RelayReceipt[] }
+
+export interface MessageItem {
+  readonly type: "message"
+  /** Inner event id (64 hex); stable across pending, sent and received. */
+  readonly messageId: string
+  readonly author: PersonView
+  readonly own: boolean
+  /** Unix seconds, as the author says. */
+  readonly createdAt: number
+  readonly kind: number
+  readonly content: string
+  readonly tags: readonly (readonly string[])[]
+  readonly delivery: DeliveryView
+}
+
+export type SystemEvent =
+  | { readonly event: "group_created"; readonly actor: PersonView }
+  | { readonly event: "joined"; readonly actor: PersonView }
+  | { readonly event: "member_added"; readonly actor: PersonView; readonly subject: PersonView }
+  | { readonly event: "member_removed"; readonly actor: PersonView; readonly subject: PersonView }
+  | { readonly event: "member_left"; readonly subject: PersonView }
+  | { readonly event: "admin_added"; readonly actor: PersonView; readonly subject: PersonView }
+  | { readonly event: "admin_removed"; readonly actor: PersonView; readonly subject: PersonView }
+  | { readonly event: "group_renamed"; readonly actor: PersonView; readonly name: string }
+  | { readonly event: "description_changed"; readonly actor: PersonView }
+  | { readonly event: "removed_self"; readonly actor: PersonView }
+  | { readonly event: "group_disbanded"; readonly actor: PersonView }
+  /** A change of ours lost against another one made at the same time; it can be tried again. */
+  | { readonly event: "change_lost"; readonly text: string }
+
+export interface SystemItem {
+  readonly type: "system"
+  readonly id: string
+  readonly createdAt: number
+  readonly change: SystemEvent
+}
+
+export type TimelineItem = MessageItem | SystemItem
+
+/** A position in a timeline; opaque, sortable, stable. */
+export type TimelineCursor = string
+
+export interface TimelinePage {
+  /** Oldest first. */
+  readonly items: readonly TimelineItem[]
+  /** Pass as `before` to read further back; undefined at the beginning. */
+  readonly before: TimelineCursor | undefined
+}
+
+export interface GroupChanges {
+  readonly name?: string
+  readonly description?: string
+  /** The complete new list, hex. */
+  readonly admins?: readonly string[]
+  readonly relays?: readonly string[]
+}
+
+/** Tells which projection to read again. */
+export type ClientChange =
+  | { readonly topic: "session" }
+  | { readonly topic: "connection" }
+  | { readonly topic: "chats" }
+  | { readonly topic: "invites" }
+  | { readonly topic: "group"; readonly groupId: string }
+  | { readonly topic: "timeline"; readonly groupId: string }
+
+export type ClientErrorCode =
+  | "no_account"
+  | "account_exists"
+  | "invalid_input"
+  | "unknown_group"
+  | "unknown_invite"
+  | "unknown_message"
+  | "not_admin"
+  | "not_active"
+  | "not_invitable"
+  | "last_admin"
+  | "publish_failed"
+  | "change_lost"
+  | "signer_refused"
+  | "storage_failed"
+  | "timeout"
+  | "not_implemented"
+  | "internal"
+
+/** Failures cross the worker boundary as this data and become a `ClientError` on the other side. */
+export interface ClientFailure {
+  readonly code: ClientErrorCode
+  /** Plain words that can be shown to the user. */
+  readonly message: string
+}
+
+export class ClientError extends Error {
+  readonly code: ClientErrorCode
+  constructor(code: ClientErrorCode, message: string) {
+    super(message)
+    this.name = "ClientError"
+    this.code = code
+  }
+}
+
+/** Everything that a user interface can ask for. All rejections are `ClientError`s. */
+export interface ClientApi {
+  session(): Promise<SessionView>
+  connection(): Promise<ConnectionView>
+  /** Makes a key in the app. `relays`: where to be reachable; the configured defaults if absent. */
+  createAccount(params: { name: string; relays?: readonly string[] }): Promise<PersonView>
+  importAccount(params: { nsec: string; relays?: readonly string[] }): Promise<PersonView>
+  /** Logs in with the browser's NIP-07 extension. */
+  loginWithExtension(params: { relays?: readonly string[] }): Promise<PersonView>
+  /** The secret key of a local account as `nsec`, to be saved by the user. */
+  revealSecretKey(): Promise<string>
+  markKeySaved(): Promise<void>
+  setProfileName(name: string): Promise<void>
+  /** Publishes what is missing to be reachable; resolves when relay lists and KeyPackage are acknowledged. */
+  ensureReachable(): Promise<{ keyPackageEventId: string }>
+  /** Ends the session and deletes everything stored on this device. */
+  logout(): Promise<void>
+
+  chats(): Promise<readonly ChatView[]>
+  group(groupId: string): Promise<GroupView>
+  timeline(
+    groupId: string,
+    page?: { limit?: number; before?: TimelineCursor },
+  ): Promise<TimelinePage>
+  markRead(groupId: string): Promise<void>
+
+  /** Looks people up on relays. `groupId`: also says who is already a member. */
+  checkInvitees(inputs: readonly string[], groupId?: string): Promise<readonly InviteCheck[]>
+  createGroup(params: {
+    name: string
+    description?: string
+    members: readonly string[]
+  }): Promise<{ groupId: string }>
+  invite(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
+  removeMembers(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
+  updateGroup(groupId: string, changes: GroupChanges): Promise<{ epoch: number }>
+  selfUpdate(groupId: string): Promise<{ epoch: number }>
+  leave(groupId: string): Promise<void>
+  /** Deletes the local copy of a group that can't be used any more. */
+  forget(groupId: string): Promise<void>
+
+  invites(): Promise<readonly InviteView[]>
+  acceptInvite(inviteId: string): Promise<{ groupId: string }>
+  declineInvite(inviteId: string): Promise<void>
+
+  /** Resolves once the message is stored here; its delivery shows in the timeline. */
+  sendMessage(
+    groupId: string,
+    message: { content: string; replyTo?: string; kind?: number; tags?: readonly string[][] },
+  ): Promise<{ messageId: string }>
+  retryMessage(groupId: string, messageId: string): Promise<void>
+
+  /** Hex values that two members of one group state share. */
+  fingerprint(groupId: string): Promise<{
+    epoch: number
+    treeHash: string
+    confirmedTranscriptHash: string
+    epochAuthenticator: string
+  }>
+  /** Resolves when stored relay events are processed and the outbox is empty; rejects with `timeout`. */
+  sync(params?: { timeoutMs?: number }): Promise<void>
+
+  /** Calls `listener` after each committed step that changed a projection. Returns the way to stop. */
+  subscribe(listener: (change: ClientChange) => void): () => void
+}

@@ -1,0 +1,311 @@
+// The engine's vocabulary: what goes in (inputs), what comes out (effects), and the group's record between.
+
+import type { GroupState, KeyPair, MlsCrypto } from "../mls/index.ts"
+import type { NostrEvent, Rumor } from "../nostr/event.ts"
+
+/** What the world lends to a step: no clock, randomness or I/O of the engine's own. */
+export interface EngineEnv {
+  readonly crypto: MlsCrypto
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Fresh random bytes. */
+  readonly random: (length: number) => Uint8Array
+}
+
+/** One account on one device: its MLS signature key and the proof that the account authorised that key. */
+export interface DeviceIdentity {
+  /** Account, 64 hex. */
+  readonly pubkey: string
+  readonly signatureKeyPair: KeyPair
+  /** Component 0x8009, 104 bytes. */
+  readonly identityProof: Uint8Array
+}
+
+/** Someone to add: a KeyPackage that `checkKeyPackageEvent` accepted. */
+export interface Invitee {
+  readonly pubkey: string
+  readonly keyPackageEventId: string
+  /** The decoded event content: an MLSMessage with a KeyPackage. */
+  readonly keyPackage: Uint8Array
+}
+
+/** Hex SHA-256 of a complete serialized MLSMessage (marmot-wire §4.1). */
+export type MessageId = string
+/** Names a retained group state: the `MessageId` of the Commit that made it, or `origin:<epoch>`. */
+export type StateId = string
+
+/** A retained state of the group, on the canonical path or on a rival branch. */
+export interface StateNode {
+  readonly id: StateId
+  readonly parent: StateId | undefined
+  readonly epoch: number
+  /** Absent where the Commit removed this device: nothing can be opened there. */
+  readonly mls: GroupState | undefined
+  /** Absent for the state that this device created or joined with. */
+  readonly edge: CommitEdge | undefined
+}
+
+/** What a Commit did, as far as selection, notification and retry need it. */
+export interface CommitEdge {
+  /** Account of the committer, 64 hex. */
+  readonly committer: string
+  /** Its own authorization rule demands an active admin (`tip_priority`). */
+  readonly privileged: boolean
+  /** The rows that the application shows for it. */
+  readonly rows: readonly GroupChange[]
+  /** It removed this device's leaf; `byOwnRequest` when it consumed our SelfRemove. */
+  readonly removedSelf: "removed" | "left" | undefined
+  readonly disbands: boolean
+  /** Milliseconds, local receipt or creation; for display only. */
+  readonly seenAt: number
+  /** Made here. */
+  readonly own: boolean
+}
+
+export type GroupChange =
+  | { readonly type: "member_added"; readonly actor: string; readonly subject: string }
+  | { readonly type: "member_removed"; readonly actor: string; readonly subject: string }
+  | { readonly type: "member_left"; readonly subject: string }
+  | { readonly type: "admin_added"; readonly actor: string; readonly subject: string }
+  | { readonly type: "admin_removed"; readonly actor: string; readonly subject: string }
+  | { readonly type: "group_renamed"; readonly actor: string; readonly name: string }
+  | { readonly type: "description_changed"; readonly actor: string }
+  | { readonly type: "group_disbanded"; readonly actor: string }
+
+/** An authenticated application message and the state under which it opened: also a branch witness. */
+export interface AppRecord {
+  readonly messageId: MessageId
+  readonly stateId: StateId
+  readonly epoch: number
+  /** Sending account, 64 hex. */
+  readonly account: string
+  /** Absent where the payload was unusable: such a message witnesses nothing and shows nothing. */
+  readonly event: Rumor | undefined
+  /** Shown to the application at this moment. */
+  readonly delivered: boolean
+  readonly own: boolean
+}
+
+/** A Commit whose outer layer opened but which can't be judged yet (a proposal that it names is missing). */
+export interface DeferredMessage {
+  readonly messageId: MessageId
+  readonly stateId: StateId
+  readonly message: Uint8Array
+  readonly receivedAt: number
+}
+
+/** An event that no retained state opens yet (`transport_deferred`). */
+export interface DeferredEvent {
+  readonly event: NostrEvent
+  readonly receivedAt: number
+  readonly attempts: number
+}
+
+/** Wishes of the local user. `intentId` is the caller's; the outcome names it. */
+export type Intent =
+  | { readonly type: "send"; readonly intentId: string; readonly event: Rumor }
+  | { readonly type: "invite"; readonly intentId: string; readonly invitees: readonly Invitee[] }
+  | { readonly type: "remove"; readonly intentId: string; readonly members: readonly string[] }
+  | {
+      readonly type: "update"
+      readonly intentId: string
+      readonly name?: string
+      readonly description?: string
+      readonly admins?: readonly string[]
+      readonly relays?: readonly string[]
+    }
+  | { readonly type: "selfUpdate"; readonly intentId: string }
+  | { readonly type: "leave"; readonly intentId: string }
+
+/** A commit of ours between preparation and acknowledgement; stored before the first attempt. */
+export interface PendingCommit {
+  /** Null when nobody waits for it (an automatic commit of SelfRemoves). */
+  readonly intent: Intent | null
+  readonly node: StateNode
+  readonly event: NostrEvent
+  readonly relays: readonly string[]
+  readonly welcomes: readonly PendingWelcome[]
+}
+
+/** A Welcome that is owed once its Commit has settled. */
+export interface PendingWelcome {
+  readonly stateId: StateId
+  readonly recipient: string
+  readonly keyPackageEventId: string
+  /** MLSMessage (mls_welcome). */
+  readonly welcome: Uint8Array
+  /** Milliseconds; not before, so that a rival Commit can show itself first. */
+  readonly notBefore: number
+}
+
+/** A convergence pass that is collecting (behaviour §8.4). Milliseconds. */
+export interface Pass {
+  readonly baseEpoch: number
+  readonly quietDeadline: number
+  readonly absoluteDeadline: number
+}
+
+export type Lifecycle = "stable" | "pendingPublish" | "recovering" | "unrecoverable" | "disbanded"
+
+/** A group as this device holds it. A value: a step makes the next one. */
+export interface MarmotGroup {
+  /** Hex MLS group id. */
+  readonly groupId: string
+  readonly device: DeviceIdentity
+  readonly lifecycle: Lifecycle
+  readonly tip: StateId
+  readonly states: ReadonlyMap<StateId, StateNode>
+  readonly apps: ReadonlyMap<MessageId, AppRecord>
+  /** Terminal and pending message ids in the horizon that have no other record: epoch by id. */
+  readonly seen: ReadonlyMap<MessageId, number>
+  readonly deferred: ReadonlyMap<MessageId, DeferredMessage>
+  readonly unopened: ReadonlyMap<string, DeferredEvent>
+  readonly intents: readonly Intent[]
+  readonly pending: PendingCommit | undefined
+  readonly welcomes: readonly PendingWelcome[]
+  readonly pass: Pass | undefined
+  /** A SelfRemove of ours was handed to the transport; the epoch that it was made for. */
+  readonly leaving: { readonly epoch: number } | undefined
+  /** When to commit the SelfRemoves that are cached at the tip. */
+  readonly autoCommitAt: number | undefined
+  readonly standing: "active" | "removed" | "left"
+  /** Events were dropped for lack of room; ask the relays again from this time (unix seconds). */
+  readonly refetchSince: number | undefined
+  /** Earlier routing addresses that members may still use. */
+  readonly priorRoutes: readonly {
+    readonly nostrGroupId: string
+    readonly relays: readonly string[]
+    readonly lastEpoch: number
+  }[]
+}
+
+/** How publishing an event ended so far. One acceptance is enough (behaviour §6). */
+export type PublishOutcome =
+  /** A relay answered `OK true`, or its copy came back to us. */
+  | "accepted"
+  /** Every target relay answered `OK false`: conclusively not published. */
+  | "rejected"
+
+export type GroupInput =
+  /** A kind 445 event, id and signature verified. */
+  | { readonly type: "event"; readonly event: NostrEvent }
+  | { readonly type: "intent"; readonly intent: Intent }
+  /** Of a `publish` effect, by event id. */
+  | { readonly type: "published"; readonly eventId: string; readonly outcome: PublishOutcome }
+  /** Time has passed (see `nextWake`). */
+  | { readonly type: "tick" }
+
+export type IntentFailure =
+  | "not_admin"
+  | "not_active"
+  | "not_a_member"
+  | "already_member"
+  | "last_admin"
+  | "invalid_change"
+  | "not_invitable"
+  | "publish_rejected"
+  | "queue_full"
+
+/** What became of a kind 445 event. Anything but `refused` may be remembered as seen. */
+export type EventDisposition =
+  | "processed"
+  | "duplicate"
+  /** Kept inside the group; needs no redelivery. */
+  | "deferred"
+  /** Terminal: malformed, forged, unauthorised or too old. */
+  | "rejected"
+  /** No room: it must be fetched again later, never remembered as seen. */
+  | "refused"
+
+export type Effect =
+  /** Publish this very event to every relay; report `accepted` on the first OK. */
+  | {
+      readonly type: "publish"
+      readonly purpose: "commit" | "proposal" | "application"
+      readonly event: NostrEvent
+      readonly relays: readonly string[]
+      /** For `application`: the inner event's id. */
+      readonly innerId: string | undefined
+    }
+  /** Gift-wrap a kind 444 rumor to the recipient's inbox relays. */
+  | {
+      readonly type: "welcome"
+      readonly recipient: string
+      readonly keyPackageEventId: string
+      readonly welcome: Uint8Array
+      readonly relays: readonly string[]
+    }
+  /** Show an application event; once per inner id, again only after a `withdraw`. */
+  | {
+      readonly type: "deliver"
+      readonly event: Rumor
+      readonly epoch: number
+      readonly own: boolean
+    }
+  | { readonly type: "withdraw"; readonly innerId: string; readonly own: boolean }
+  | {
+      readonly type: "notify"
+      readonly commitDigest: StateId
+      readonly changes: readonly GroupChange[]
+      readonly seenAt: number
+    }
+  | { readonly type: "withdrawNotices"; readonly commitDigest: StateId }
+  /** An own applied change lost against a rival one. */
+  | {
+      readonly type: "changeLost"
+      readonly commitDigest: StateId
+      readonly changes: readonly GroupChange[]
+    }
+  | {
+      readonly type: "intentDone"
+      readonly intentId: string
+      readonly result:
+        | { readonly ok: true; readonly epoch: number }
+        | { readonly ok: false; readonly code: IntentFailure; readonly message: string }
+    }
+  | {
+      readonly type: "disposition"
+      readonly eventId: string
+      readonly disposition: EventDisposition
+    }
+  /** This device is no member any more (or the group has ended); stop sending, keep what was received. */
+  | {
+      readonly type: "ended"
+      readonly how: "removed" | "left" | "disbanded"
+      readonly actor: string | undefined
+    }
+  /** Ask the group's relays again from this time on (unix seconds). */
+  | { readonly type: "refetch"; readonly since: number }
+
+export interface Step {
+  readonly group: MarmotGroup
+  readonly effects: readonly Effect[]
+}
+
+/** What an invitee sees before joining. */
+export interface WelcomePreview {
+  readonly groupId: string
+  readonly name: string
+  readonly description: string
+  /** Account of the GroupInfo's signer. */
+  readonly inviter: string
+  readonly members: readonly string[]
+  readonly admins: readonly string[]
+  readonly relays: readonly string[]
+}
+
+/** What the application reads off a group. */
+export interface GroupSummary {
+  readonly groupId: string
+  readonly name: string
+  readonly description: string
+  readonly epoch: number
+  /** Accounts, each once, in leaf order. */
+  readonly members: readonly string[]
+  readonly admins: readonly string[]
+  readonly standing: "active" | "leaving" | "removed" | "left" | "unrecoverable" | "disbanded"
+  /** Stable and settled: nothing is being collected, published or queued. */
+  readonly settled: boolean
+  /** Where to listen: the current address first. */
+  readonly routes: readonly { readonly nostrGroupId: string; readonly relays: readonly string[] }[]
+}

@@ -3,6 +3,76 @@
 export type MlsErrorCode =
   /** Bytes that are not a well-formed TLS presentation structure (RFC 9420 §2.1). */
   | "decode"
+  // --- Leaf nodes (§7.2, §7.3) ---
+  /** An extension type twice in one list (§13). */
+  | "extension_duplicate"
+  /** A leaf whose signature is wrong. */
+  | "leaf_signature_invalid"
+  /** A leaf whose capabilities lack the group's protocol version. */
+  | "leaf_version_unsupported"
+  /** A leaf whose capabilities lack the group's cipher suite. */
+  | "leaf_suite_unsupported"
+  /** A leaf whose capabilities lack the type of its own credential. */
+  | "leaf_credential_not_listed"
+  /** A leaf with an extension that its capabilities lack. */
+  | "leaf_extension_not_listed"
+  /** A leaf whose capabilities lack an extension type that the group requires. */
+  | "leaf_required_extension"
+  /** A leaf whose capabilities lack a proposal type that the group requires. */
+  | "leaf_required_proposal"
+  /** A leaf whose capabilities lack a credential type that the group requires. */
+  | "leaf_required_credential"
+  /** A leaf whose capabilities lack an extension type of the GroupContext. */
+  | "leaf_group_extension"
+  /** A leaf whose credential type some member does not support. */
+  | "leaf_credential_unsupported"
+  /** A leaf that does not support a credential type that some member uses. */
+  | "leaf_credentials_in_use"
+  /** A leaf whose lifetime has not begun. */
+  | "leaf_not_yet_valid"
+  /** A leaf whose lifetime is over. */
+  | "leaf_expired"
+  /** A leaf whose leaf_node_source is not that of the object that carries it. */
+  | "leaf_source"
+  /** A replacement leaf with the encryption key of the leaf that it replaces. */
+  | "leaf_encryption_key_unchanged"
+  /** A leaf with the encryption key of another member. */
+  | "leaf_encryption_key_not_unique"
+  /** A leaf with the signature key of another member. */
+  | "leaf_signature_key_not_unique"
+  // --- Key packages (§10.1) ---
+  /** A key package of another protocol version than the group's. */
+  | "key_package_version"
+  /** A key package of another cipher suite than the group's. */
+  | "key_package_suite"
+  /** A key package whose signature is wrong. */
+  | "key_package_signature"
+  /** A key package whose init key is its leaf's encryption key. */
+  | "key_package_init_key"
+  // --- The ratchet tree (§7.4 to §7.9, §12.4.3) ---
+  /** A ratchet_tree whose last node is blank, or with a node of the wrong type for its place. */
+  | "tree_malformed"
+  /** A tree of more leaves than the limit. */
+  | "tree_too_large"
+  /** unmerged_leaves that do not ascend, or name something other than a member below the node. */
+  | "unmerged_leaves"
+  /** A node between an unmerged leaf and a node that lists it does not list it (§12.4.3.1). */
+  | "unmerged_leaves_gap"
+  /** A parent node whose encryption key another node has too (§12.4.3.1). */
+  | "parent_key_not_unique"
+  /** A parent node that no descendant's parent_hash matches (§7.9.2). */
+  | "parent_hash_invalid"
+  // --- Update paths (§7.5, §12.4.2) ---
+  /** A path with another number of nodes than the sender's filtered direct path. */
+  | "path_length"
+  /** A path node with another number of ciphertexts than the nodes to be reached. */
+  | "path_ciphertexts"
+  /** A path whose leaf has another parent_hash than the path gives. */
+  | "path_parent_hash"
+  /** A path that holds nothing that this member's keys open. */
+  | "path_no_key"
+  /** A path secret that gives another public key than the path's. */
+  | "path_public_key"
   // --- Application data (draft-ietf-mls-extensions) ---
   /** Component ids that do not ascend, or repeat. */
   | "app_data_order"

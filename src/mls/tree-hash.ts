@@ -1,0 +1,130 @@
+// RFC 9420 §7.8: tree hashes, and those of an original sibling (§7.9).
+
+import { Writer, encode } from "./codec.ts"
+import type { MlsCrypto } from "./crypto.ts"
+import { type ParentNode, encodeParentNode, nodeTypes } from "./parent-node.ts"
+import { type CellSource, subtreeCounts } from "./tree-cell.ts"
+import {
+  type NodeIndex,
+  isLeaf,
+  leafIndex,
+  leafToNode,
+  left,
+  level,
+  nodeToLeaf,
+  right,
+  root,
+} from "./tree-math.ts"
+
+/** The tree hash of a subtree, by default of the whole tree. Remembered in its cells. */
+export function treeHash(
+  crypto: MlsCrypto,
+  tree: CellSource,
+  node: NodeIndex = root(tree.nLeaves),
+): Uint8Array {
+  const cell = tree.cell(node)
+  if (cell.treeHash !== undefined) return cell.treeHash
+  cell.treeHash = isLeaf(node)
+    ? leafHash(crypto, node, cell.bytes)
+    : parentHashOf(crypto, cell.bytes, [
+        treeHash(crypto, tree, left(node)),
+        treeHash(crypto, tree, right(node)),
+      ])
+  return cell.treeHash
+}
+
+/**
+ * The tree hash that the subtree of `node` had before `without` were added: their leaves blank, and none of
+ * them in a list of unmerged leaves (§7.9). `without` ascends and may name leaves elsewhere in the tree.
+ */
+export function originalTreeHash(
+  crypto: MlsCrypto,
+  tree: CellSource,
+  at: { readonly node: NodeIndex; readonly without: readonly number[] },
+): Uint8Array {
+  const { node } = at
+  const without = below(node, at.without)
+  if (without.length === 0) return treeHash(crypto, tree, node)
+  if (isLeaf(node)) return leafHash(crypto, node, undefined)
+  const cell = tree.cell(node)
+  // All nodes between an unmerged leaf and a node that lists it list it too, so most lists agree.
+  if (cell.original !== undefined && equalLists(cell.original.without, without)) {
+    return cell.original.hash
+  }
+  const hash = parentHashOf(crypto, withoutLeaves(cell.bytes, cell.parentNode(), without), [
+    originalTreeHash(crypto, tree, { node: left(node), without }),
+    originalTreeHash(crypto, tree, { node: right(node), without }),
+  ])
+  cell.original = { without, hash }
+  return hash
+}
+
+/** Those of ascending leaf indexes that are in the subtree of `node`. */
+export function below(node: NodeIndex, leaves: readonly number[]): readonly number[] {
+  if (leaves.length === 0) return leaves
+  const width = 2 ** level(node)
+  const start = (node - (width - 1)) / 2
+  const from = lowerBound(leaves, start)
+  const to = lowerBound(leaves, start + width)
+  return from === 0 && to === leaves.length ? leaves : leaves.slice(from, to)
+}
+
+/** Whether the leaf is a non-blank one of the tree. */
+export function isMember(tree: CellSource, leaf: number): boolean {
+  return leaf < tree.nLeaves && subtreeCounts(tree, leafToNode(leafIndex(leaf))).leaves > 0
+}
+
+/** `LeafNodeHashInput`. */
+function leafHash(crypto: MlsCrypto, node: NodeIndex, bytes: Uint8Array | undefined): Uint8Array {
+  const writer = new Writer()
+  writer.u8(nodeTypes.leaf)
+  writer.u32(nodeToLeaf(node))
+  writeOptional(writer, bytes)
+  return crypto.hash(writer.view())
+}
+
+/** `ParentNodeHashInput`. */
+function parentHashOf(
+  crypto: MlsCrypto,
+  bytes: Uint8Array | undefined,
+  [leftHash, rightHash]: readonly [Uint8Array, Uint8Array],
+): Uint8Array {
+  const writer = new Writer()
+  writer.u8(nodeTypes.parent)
+  writeOptional(writer, bytes)
+  writer.opaque(leftHash)
+  writer.opaque(rightHash)
+  return crypto.hash(writer.view())
+}
+
+function writeOptional(writer: Writer, bytes: Uint8Array | undefined): void {
+  writer.u8(bytes === undefined ? 0 : 1)
+  if (bytes !== undefined) writer.fixed(bytes)
+}
+
+function withoutLeaves(
+  bytes: Uint8Array | undefined,
+  node: ParentNode | undefined,
+  without: readonly number[],
+): Uint8Array | undefined {
+  if (node === undefined || node.unmergedLeaves.length === 0) return bytes
+  const removed = new Set(without)
+  const unmergedLeaves = node.unmergedLeaves.filter((leaf) => !removed.has(leaf))
+  return encode(encodeParentNode, { ...node, unmergedLeaves })
+}
+
+function equalLists(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((value, i) => value === b[i]))
+}
+
+/** Index of the first element that is not below `bound`. */
+function lowerBound(ascending: readonly number[], bound: number): number {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ascending[middle] ?? bound) < bound) low = middle + 1
+    else high = middle
+  }
+  return low
+}

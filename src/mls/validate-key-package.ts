@@ -1,0 +1,75 @@
+// RFC 9420 §10.1: key package validation.
+
+import { equalBytes } from "./bytes.ts"
+import type { MlsCrypto } from "./crypto.ts"
+import { MlsError } from "./error.ts"
+import type { Extension } from "./extensions.ts"
+import { type KeyPackage, keyPackageSignature } from "./key-package.ts"
+import { leafNodeSignature } from "./leaf-node.ts"
+import { protocolVersions } from "./registry.ts"
+import { validateLeafNode } from "./validate-leaf.ts"
+
+export interface KeyPackageChecks {
+  /** Extensions of the GroupContext; absent outside a group. */
+  readonly groupExtensions?: readonly Extension[]
+  /** Seconds since 1970. Without it the lifetime is not checked. */
+  readonly now?: number
+}
+
+/**
+ * Every rule of §10.1 for a group of MLS 1.0 and the suite of `crypto`. Throws `MlsError`
+ * `key_package_version`, `key_package_suite`, `key_package_init_key`, `key_package_signature`, or the code of
+ * a rule for its leaf.
+ */
+export async function validateKeyPackage(
+  crypto: MlsCrypto,
+  keyPackage: KeyPackage,
+  checks: KeyPackageChecks = {},
+): Promise<void> {
+  await validateKeyPackages(crypto, [keyPackage], checks)
+}
+
+/** The same for many, with their signatures verified at once. */
+export async function validateKeyPackages(
+  crypto: MlsCrypto,
+  keyPackages: readonly KeyPackage[],
+  checks: KeyPackageChecks = {},
+): Promise<void> {
+  for (const keyPackage of keyPackages) checkKeyPackage(crypto, keyPackage, checks)
+  const valid = await crypto.verifyAll(
+    keyPackages.flatMap((keyPackage) => [
+      leafNodeSignature(keyPackage.leafNode),
+      keyPackageSignature(keyPackage),
+    ]),
+  )
+  valid.forEach((holds, i) => {
+    if (holds) return
+    // §10.1: the signatures of the leaf and of the key package are valid.
+    if (i % 2 === 0)
+      throw new MlsError("leaf_signature_invalid", "a leaf's signature is wrong", "7.3")
+    throw new MlsError("key_package_signature", "a key package's signature is wrong", "10.1")
+  })
+}
+
+function checkKeyPackage(
+  crypto: MlsCrypto,
+  keyPackage: KeyPackage,
+  checks: KeyPackageChecks,
+): void {
+  const { version, cipherSuite, initKey, leafNode } = keyPackage
+  // §10.1: version and cipher suite match those of the group.
+  if (version !== protocolVersions.mls10) {
+    throw new MlsError("key_package_version", `protocol version ${version}`, "10.1")
+  }
+  if (cipherSuite !== crypto.suite.id) {
+    throw new MlsError("key_package_suite", `cipher suite ${cipherSuite}`, "10.1")
+  }
+  // §10.1: the leaf is valid for a KeyPackage.
+  validateLeafNode(crypto, leafNode, { ...checks, source: "key_package" })
+  // §10.1: leaf_node.encryption_key is different from init_key.
+  if (equalBytes(initKey, leafNode.encryptionKey)) {
+    throw new MlsError("key_package_init_key", "init_key is the leaf's encryption key", "10.1")
+  }
+  // A key to which no Welcome can be sealed.
+  crypto.validateKemPublicKey(initKey)
+}

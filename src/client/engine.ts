@@ -1,0 +1,20 @@
+// The seam between the runtime and the Marmot engine: one object, so that tests of the runtime can stand in for it.
+
+import { apply, nextWake } from "../marmot/engine.ts"
+import { createMarmotGroup } from "../marmot/create-group.ts"
+import { joinMarmotGroup } from "../marmot/join-group.ts"
+import { fingerprint, summary } from "../marmot/group-view.ts"
+import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
+
+export const marmotEngine = {
+  apply,
+  nextWake,
+  createMarmotGroup,
+  joinMarmotGroup,
+  summary,
+  fingerprint,
+  groupRecords,
+  restoreGroup,
+}
+
+export type Engine = typeof marmotEngine

@@ -1,0 +1,153 @@
+// What the engine wants done becomes records: publications, Welcomes to send, rows of the timeline.
+
+import type { Effect, GroupChange, MarmotGroup } from "../marmot/engine-types.ts"
+import { bytesToBase64 } from "./base64.ts"
+import type { Cursors } from "./cursors.ts"
+import type { Draft } from "./draft.ts"
+import { intentError } from "./failure.ts"
+import type { Outbox } from "./outbox.ts"
+import type { Timeline } from "./timeline.ts"
+import type { Waiters } from "./waiters.ts"
+import type { WelcomeSender } from "./welcome-sender.ts"
+
+export interface EffectPorts {
+  readonly timeline: Timeline
+  readonly outbox: Outbox
+  readonly welcomes: WelcomeSender
+  readonly cursors: Cursors
+  readonly waiters: Waiters<{ epoch: number }>
+  /** Asks the relays again. */
+  refetch(): void
+}
+
+/** Drafts every effect but `disposition`, which belongs to whoever handed the event in. */
+export async function performEffects(
+  draft: Draft,
+  group: MarmotGroup,
+  effects: readonly Effect[],
+  ports: EffectPorts,
+): Promise<void> {
+  for (const effect of effects) await perform(draft, group.groupId, effect, ports)
+}
+
+async function perform(
+  draft: Draft,
+  groupId: string,
+  effect: Effect,
+  ports: EffectPorts,
+): Promise<void> {
+  const { timeline, outbox, welcomes } = ports
+  switch (effect.type) {
+    case "publish": {
+      const { event, purpose, relays, innerId } = effect
+      outbox.add(draft, { event, purpose, relays, innerId, groupId })
+      if (innerId === undefined) return
+      const delivery = { status: "pending" } as const
+      return timeline.setDelivery(draft, groupId, innerId, { delivery, eventId: event.id })
+    }
+    case "welcome": {
+      const { recipient, keyPackageEventId, welcome, relays } = effect
+      welcomes.add(draft, {
+        recipient,
+        keyPackageEventId,
+        welcome: bytesToBase64(welcome),
+        groupId,
+        relays,
+      })
+      return
+    }
+    case "deliver":
+      return timeline.deliver(draft, groupId, {
+        rumor: effect.event,
+        own: effect.own,
+        delivery: effect.own ? { status: "pending" } : { status: "received" },
+      })
+    case "withdraw":
+      // Our own stays in view: the engine sends it again by itself.
+      if (!effect.own) return timeline.withdraw(draft, groupId, effect.innerId)
+      return timeline.setDelivery(draft, groupId, effect.innerId, {
+        delivery: { status: "pending" },
+      })
+    case "restore":
+      return restore(draft, groupId, effect.innerId, ports)
+    case "notify":
+      return timeline.notify(draft, groupId, {
+        digest: effect.commitDigest,
+        changes: effect.changes,
+        seenAt: effect.seenAt,
+      })
+    case "withdrawNotices":
+      return timeline.withdrawNotices(draft, groupId, effect.commitDigest)
+    case "changeLost":
+      return timeline.notify(draft, groupId, {
+        digest: `lost:${effect.commitDigest}`,
+        changes: [{ type: "change_lost", text: lostText(effect.changes) }],
+        seenAt: draft.now,
+      })
+    case "intentDone":
+      return intentDone(draft, groupId, effect, ports)
+    case "ended":
+      draft.change({ topic: "group", groupId })
+      draft.change({ topic: "chats" })
+      return
+    case "refetch":
+      ports.cursors.rewind(draft, groupId, effect.since)
+      draft.after(() => ports.refetch())
+      return
+    case "disposition":
+      return
+  }
+}
+
+/** Which message an intent to send carries: `send:` is the user's, `resend:` the engine's own. */
+const messageOfIntent = (intentId: string) => /^(?:re)?send:([0-9a-f]{64})/.exec(intentId)?.[1]
+
+async function intentDone(
+  draft: Draft,
+  groupId: string,
+  effect: Effect & { readonly type: "intentDone" },
+  { timeline, waiters }: EffectPorts,
+): Promise<void> {
+  const { intentId, result } = effect
+  if (result.ok) {
+    draft.after(() => waiters.resolve(intentId, { epoch: result.epoch }))
+    return
+  }
+  const error = intentError(result.code, result.message)
+  draft.after(() => waiters.reject(intentId, error))
+  const messageId = messageOfIntent(intentId)
+  if (messageId === undefined) return
+  await timeline.setDelivery(draft, groupId, messageId, {
+    delivery: { status: "failed", reason: error.message, relays: [] },
+  })
+}
+
+/** The branch that the message was sent on won after all. */
+async function restore(
+  draft: Draft,
+  groupId: string,
+  innerId: string,
+  { timeline }: EffectPorts,
+): Promise<void> {
+  await timeline.restore(draft, groupId, innerId)
+  const record = await timeline.message(draft, groupId, innerId)
+  if (record?.own !== true) return
+  await timeline.setDelivery(draft, groupId, innerId, { delivery: { status: "sent", relays: [] } })
+}
+
+function lostText(changes: readonly GroupChange[]): string {
+  const what = new Set(changes.map(({ type }) => lostWords[type]))
+  const list = what.size === 0 ? "Your change" : `Your change (${[...what].join(", ")})`
+  return `${list} met another one and was not made. You can try it again.`
+}
+
+const lostWords: Record<GroupChange["type"], string> = {
+  member_added: "an invitation",
+  member_removed: "removing a member",
+  member_left: "a departure",
+  admin_added: "a new admin",
+  admin_removed: "one admin fewer",
+  group_renamed: "a new name",
+  description_changed: "a new description",
+  group_disbanded: "ending the group",
+}

@@ -1,0 +1,234 @@
+// Marmot transport §7.8: kind 445 events of all groups, from each group's relays, into the mailbox.
+
+import type { NostrEvent } from "../nostr/event.ts"
+import type { Filter } from "../nostr/filter.ts"
+import type { Subscription } from "../nostr/pool.ts"
+import type { Chats } from "./chats.ts"
+import { OVERLAP } from "./cursors.ts"
+import type { Cursors } from "./cursors.ts"
+import type { Draft } from "./draft.ts"
+import { asClientError } from "./failure.ts"
+import type { Groups } from "./groups.ts"
+import type { Mailbox } from "./mailbox.ts"
+import type { Outbox } from "./outbox.ts"
+import type { World } from "./ports.ts"
+import type { SeenEvents } from "./seen-events.ts"
+
+export const GROUP_EVENT_KIND = 445
+
+/** Events in one step: one batch of the store, one moment for others to get their turn. */
+const CHUNK = 32
+const RETRY_MS = 2_000
+/** A cursor is moved on at most this often while events come in live (seconds). */
+const CURSOR_STEP = 60
+/** What is on its way while a range is read to its end (seconds). */
+const SETTLING = 10
+
+/** What waits for its turn: an event, or the news that a relay has sent all that it held at a time (Unix seconds). */
+type Arrival =
+  | { readonly event: NostrEvent; readonly url: string }
+  | { readonly completeAt: number; readonly url: string }
+
+export interface IntakeOptions {
+  readonly world: World
+  readonly mailbox: Mailbox
+  readonly groups: Groups
+  readonly chats: Chats
+  readonly outbox: Outbox
+  readonly cursors: Cursors
+  readonly seen: SeenEvents
+  /** `pendingInbound` has changed. */
+  progressed(): void
+}
+
+export class GroupIntake {
+  readonly #options: IntakeOptions
+  readonly #queue: Arrival[] = []
+  readonly #complete = new Set<string>()
+  #owners = new Map<string, string>()
+  #routes = new Map<string, readonly string[]>()
+  #wanted = ""
+  #subscription: Subscription | undefined
+  #pumping = false
+  #closed = false
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#subscription?.close()
+  }
+
+  /** Stored events that are waiting here. */
+  get pending(): number {
+    return this.#queue.length
+  }
+
+  /** The relay has delivered all that it held when it was asked last. */
+  isComplete(url: string): boolean {
+    return !this.#routes.has(url) || this.#complete.has(url)
+  }
+
+  /** Relays of all groups. */
+  get relays(): readonly string[] {
+    return [...this.#routes.keys()]
+  }
+
+  disconnected(url: string): void {
+    this.#complete.delete(url)
+  }
+
+  /** Listens where the groups are now; `again` asks for the stored events once more. */
+  refresh(again = false): void {
+    if (this.#closed) return
+    const { owners, routes } = this.#addresses()
+    const wanted = JSON.stringify([...routes].sort())
+    if (wanted === this.#wanted && !again) return
+    this.#wanted = wanted
+    this.#owners = owners
+    this.#routes = routes
+    this.#complete.clear()
+    const relays = [...routes.keys()]
+    const filters = (url: string) => this.#filters(url)
+    if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
+    else if (relays.length > 0) {
+      this.#subscription = this.#options.world.pool.subscribe({
+        relays,
+        filters,
+        onEvent: (event, url) => this.receive(event, url),
+        onEose: (url) => this.#enqueue({ completeAt: this.#seconds() - SETTLING, url }),
+      })
+    }
+  }
+
+  /** The filters that read the newest minutes again, through the same door: a fence for `sync`. */
+  recent(url: string, since: number): readonly Filter[] {
+    const ids = this.#routes.get(url) ?? []
+    return ids.length === 0 ? [] : [{ kinds: [GROUP_EVENT_KIND], "#h": ids, since }]
+  }
+
+  receive(event: NostrEvent, url: string): void {
+    if (this.#ownerOf(event) !== undefined) this.#enqueue({ event, url })
+  }
+
+  #enqueue(arrival: Arrival): void {
+    if (this.#closed) return
+    this.#queue.push(arrival)
+    this.#options.progressed()
+    void this.#pump()
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#options.world.now() / 1000)
+  }
+
+  #addresses() {
+    const { groups, world } = this.#options
+    const owners = new Map<string, string>()
+    const routes = new Map<string, string[]>()
+    for (const group of groups.all()) {
+      const { standing, routes: addresses } = world.engine.summary(group)
+      if (standing === "removed" || standing === "left" || standing === "disbanded") continue
+      for (const { nostrGroupId, relays } of addresses) {
+        owners.set(nostrGroupId, group.groupId)
+        for (const url of relays) {
+          const ids = routes.get(url) ?? []
+          if (!ids.includes(nostrGroupId)) ids.push(nostrGroupId)
+          routes.set(url, ids)
+        }
+      }
+    }
+    return { owners, routes }
+  }
+
+  /** One filter for all groups that are read from about the same time on; relays bound the number of filters. */
+  #filters(url: string): readonly Filter[] {
+    const { cursors, chats } = this.#options
+    const byHour = new Map<number, string[]>()
+    for (const id of this.#routes.get(url) ?? []) {
+      const groupId = this.#owners.get(id)
+      if (groupId === undefined) continue
+      const at = cursors.get(groupId, url) ?? chats.get(groupId)?.createdAt ?? 0
+      const since = Math.max(0, Math.floor((at - OVERLAP) / 3600) * 3600)
+      byHour.set(since, [...(byHour.get(since) ?? []), id])
+    }
+    return [...byHour].map(([since, ids]) => ({ kinds: [GROUP_EVENT_KIND], "#h": ids, since }))
+  }
+
+  #ownerOf(event: NostrEvent): string | undefined {
+    if (event.kind !== GROUP_EVENT_KIND) return undefined
+    const id = event.tags.find(([name]) => name === "h")?.[1]
+    return id === undefined ? undefined : this.#owners.get(id)
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    const { mailbox, world, progressed } = this.#options
+    let size = CHUNK
+    while (this.#queue.length > 0 && !this.#closed) {
+      const chunk = this.#queue.slice(0, size)
+      try {
+        await mailbox.run((draft) => this.#process(draft, chunk))
+        this.#queue.splice(0, chunk.length)
+        size = CHUNK
+      } catch (error) {
+        if (this.#closed) break
+        world.log("events were not processed", error)
+        // One by one, so that an event which breaks us can't take others along. What can't be stored stays.
+        if (asClientError(error).code === "storage_failed") await this.#pause()
+        else if (size === 1) this.#queue.shift()
+        size = 1
+      }
+      progressed()
+    }
+    this.#pumping = false
+  }
+
+  async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {
+    for (const arrival of chunk) {
+      if ("event" in arrival) await this.#take(draft, arrival.event, arrival.url)
+      else this.#finished(draft, arrival.url, arrival.completeAt)
+    }
+  }
+
+  async #take(draft: Draft, event: NostrEvent, url: string): Promise<void> {
+    const { groups, outbox, cursors, seen } = this.#options
+    const groupId = this.#ownerOf(event)
+    if (groupId === undefined || groups.get(groupId, draft) === undefined) return
+    if (outbox.get(event.id, draft) !== undefined) {
+      await outbox.seen(draft, event.id, url)
+    } else if (!seen.has(groupId, event.id)) {
+      const effects = await groups.apply(draft, groupId, { type: "event", event })
+      const refused = effects.some(
+        (effect) => effect.type === "disposition" && effect.disposition === "refused",
+      )
+      if (!refused) seen.remember(draft, groupId, event)
+    }
+    if (!this.#complete.has(url)) return
+    const at = Math.floor(draft.now / 1000) - SETTLING
+    const known = cursors.get(groupId, url) ?? 0
+    if (at - known > CURSOR_STEP) this.#advance(draft, groupId, url, at)
+  }
+
+  /** What came before is processed, or drafted in this very step: the range is behind us. */
+  #finished(draft: Draft, url: string, at: number): void {
+    for (const id of this.#routes.get(url) ?? []) {
+      const groupId = this.#owners.get(id)
+      if (groupId !== undefined) this.#advance(draft, groupId, url, at)
+    }
+    draft.swap(() => this.#complete.add(url))
+  }
+
+  /** Not beyond what the engine still wants to be asked for again. */
+  #advance(draft: Draft, groupId: string, url: string, at: number): void {
+    const since = this.#options.groups.get(groupId, draft)?.refetchSince
+    this.#options.cursors.advance(draft, groupId, url, since === undefined ? at : Math.min(at, since))
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.world.timers.setTimeout(resolve, RETRY_MS))
+  }
+}

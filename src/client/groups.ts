@@ -1,0 +1,176 @@
+// The groups of this device: the engine's values in memory, their records in the store, one step after another.
+
+import type { Effect, GroupInput, Intent, MarmotGroup } from "../marmot/engine-types.ts"
+import { ClientError } from "./api.ts"
+import type { Chats } from "./chats.ts"
+import type { Draft } from "./draft.ts"
+import type { Mailbox } from "./mailbox.ts"
+import type { Timer, World } from "./ports.ts"
+import { StagedMap } from "./record-map.ts"
+import { Waiters } from "./waiters.ts"
+
+type Records = ReturnType<World["engine"]["groupRecords"]>
+
+interface Held {
+  readonly group: MarmotGroup
+  /** What the store holds of it. */
+  readonly records: Records
+}
+
+export interface GroupsOptions {
+  readonly world: World
+  readonly mailbox: Mailbox
+  readonly chats: Chats
+  /** Stores what the engine wants done, in the step that made it want it. */
+  perform(draft: Draft, group: MarmotGroup, effects: readonly Effect[]): Promise<void>
+  /** A group's state was replaced. */
+  changed(): void
+}
+
+const LONGEST_TIMER_MS = 24 * 3_600_000
+const RETRY_MS = 5_000
+/** How long a caller waits for a change; the change itself goes on. */
+const CHANGE_MS = 60_000
+const LATE = "The change is saved and will be sent as soon as a relay answers."
+
+export class Groups {
+  readonly waiters: Waiters<{ epoch: number }>
+  readonly #options: GroupsOptions
+  readonly #held = new StagedMap<Held>()
+  readonly #wakes = new Map<string, Timer>()
+  #closed = false
+
+  constructor(options: GroupsOptions) {
+    this.#options = options
+    this.waiters = new Waiters(options.world.timers)
+  }
+
+  async load(): Promise<void> {
+    const { chats, world } = this.#options
+    for (const { groupId } of chats.all()) {
+      const rows = await world.store.range("groups", groupId)
+      try {
+        const group = world.engine.restoreGroup(new Map(rows.map((row) => [row.sort, row.value])))
+        this.#held.load(groupId, { group, records: world.engine.groupRecords(group) })
+      } catch (error) {
+        world.log("a stored group cannot be read", error)
+      }
+    }
+  }
+
+  start(): void {
+    for (const { group } of this.#held.values()) this.#schedule(group.groupId)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const timer of this.#wakes.values()) this.#options.world.timers.clearTimeout(timer)
+    this.waiters.rejectAll(new ClientError("no_account", "The session has ended."))
+  }
+
+  get(groupId: string, draft?: Draft): MarmotGroup | undefined {
+    return this.#held.get(groupId, draft)?.group
+  }
+
+  /** Throws `ClientError` `unknown_group`. */
+  require(groupId: string, draft?: Draft): MarmotGroup {
+    const group = this.get(groupId, draft)
+    if (group === undefined) throw new ClientError("unknown_group", "This group is not known here.")
+    return group
+  }
+
+  all(): readonly MarmotGroup[] {
+    return this.#held.values().map(({ group }) => group)
+  }
+
+  /** One engine step, drafted. Gives the effects, which are drafted already. */
+  async apply(draft: Draft, groupId: string, input: GroupInput): Promise<readonly Effect[]> {
+    const { engine, crypto, random } = this.#options.world
+    const env = { crypto, now: draft.now, random }
+    const step = await engine.apply(this.require(groupId, draft), input, env)
+    await this.adopt(draft, step.group, step.effects)
+    return step.effects
+  }
+
+  /** Takes a group's new value: the successor of the old one, a new group, or one that was joined anew. */
+  async adopt(draft: Draft, group: MarmotGroup, effects: readonly Effect[]): Promise<void> {
+    const { groupId } = group
+    const before = this.#held.get(groupId, draft)
+    if (before?.group !== group) {
+      const records = this.#options.world.engine.groupRecords(group)
+      this.#write(draft, groupId, before?.records, records)
+      this.#held.set(draft, groupId, { group, records })
+      draft.change({ topic: "group", groupId })
+      draft.change({ topic: "chats" })
+      draft.after(() => {
+        this.#schedule(groupId)
+        this.#options.changed()
+      })
+    }
+    await this.#options.perform(draft, group, effects)
+  }
+
+  /** Hands a wish to the engine and waits for its outcome. */
+  async intend(groupId: string, intent: Intent): Promise<{ epoch: number }> {
+    const done = this.waiters.wait(intent.intentId, CHANGE_MS, LATE)
+    try {
+      await this.#options.mailbox.run((draft) =>
+        this.apply(draft, groupId, { type: "intent", intent }),
+      )
+    } catch (error) {
+      done.catch(() => undefined)
+      this.waiters.reject(intent.intentId, new ClientError("internal", "Not stored."))
+      throw error
+    }
+    return done
+  }
+
+  forget(draft: Draft, groupId: string): void {
+    const held = this.#held.get(groupId, draft)
+    if (held !== undefined) this.#write(draft, groupId, held.records, new Map())
+    this.#held.set(draft, groupId, undefined)
+    draft.after(() => this.#options.changed())
+  }
+
+  /** Stores records whose identity is new, deletes those that are gone. */
+  #write(draft: Draft, groupId: string, before: Records | undefined, after: Records): void {
+    for (const [name, record] of after) {
+      if (before?.get(name)?.identity === record.identity) continue
+      draft.put("groups", { scope: groupId, sort: name }, record.encode())
+    }
+    for (const name of before?.keys() ?? []) {
+      if (!after.has(name)) draft.put("groups", { scope: groupId, sort: name }, undefined)
+    }
+  }
+
+  #schedule(groupId: string, atLeast = 0): void {
+    const { timers, engine, now } = this.#options.world
+    const old = this.#wakes.get(groupId)
+    if (old !== undefined) timers.clearTimeout(old)
+    this.#wakes.delete(groupId)
+    const group = this.get(groupId)
+    const at = group === undefined ? undefined : engine.nextWake(group)
+    if (at === undefined || this.#closed) return
+    const delay = Math.min(LONGEST_TIMER_MS, Math.max(atLeast, at - now()))
+    this.#wakes.set(
+      groupId,
+      timers.setTimeout(() => void this.#tick(groupId), delay),
+    )
+  }
+
+  async #tick(groupId: string): Promise<void> {
+    const { mailbox, world } = this.#options
+    this.#wakes.delete(groupId)
+    try {
+      await mailbox.run(async (draft) => {
+        if (this.get(groupId, draft) === undefined) return
+        await this.apply(draft, groupId, { type: "tick" })
+      })
+      this.#schedule(groupId, 1)
+    } catch (error) {
+      if (this.#closed) return
+      world.log("a group's timer failed", error)
+      this.#schedule(groupId, RETRY_MS)
+    }
+  }
+}

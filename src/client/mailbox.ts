@@ -1,0 +1,74 @@
+// The one mailbox of an account: steps run one after the other, each on what the last one left durable.
+
+import type { StoreOp } from "../store/types.ts"
+import type { ClientChange } from "./api.ts"
+import { ClientError } from "./api.ts"
+import { Draft } from "./draft.ts"
+import type { Log } from "./ports.ts"
+
+export interface MailboxOptions {
+  batch(ops: readonly StoreOp[]): Promise<void>
+  now(): number
+  onChange(change: ClientChange): void
+  log: Log
+}
+
+export class Mailbox {
+  readonly #options: MailboxOptions
+  #tail: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #closed = false
+
+  constructor(options: MailboxOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Runs `work` when its turn comes, writes what it drafted in one batch, then lets memory follow and the effects
+   * happen. If `work` or the batch fails, nothing has changed, and the failure is the caller's.
+   */
+  run<T>(work: (draft: Draft) => Promise<T> | T): Promise<T> {
+    if (this.#closed) return Promise.reject(new ClientError("no_account", "The session has ended."))
+    this.#waiting++
+    const turn = this.#tail.then(() => this.#step(work))
+    this.#tail = turn.then(
+      () => this.#waiting--,
+      () => this.#waiting--,
+    )
+    return turn
+  }
+
+  /** No step is running or waiting. */
+  get idle(): boolean {
+    return this.#waiting === 0
+  }
+
+  /** Takes no more steps; resolves when the last one has ended. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#tail
+  }
+
+  async #step<T>(work: (draft: Draft) => Promise<T> | T): Promise<T> {
+    const { batch, now, onChange, log } = this.#options
+    const draft = new Draft(now())
+    let result: T
+    try {
+      result = await work(draft)
+      if (draft.ops.length > 0) await batch(draft.ops)
+    } catch (error) {
+      draft.abandon()
+      throw error
+    }
+    draft.settle()
+    for (const effect of draft.effects) {
+      try {
+        effect()
+      } catch (error) {
+        log("an effect failed", error)
+      }
+    }
+    draft.changes.forEach(onChange)
+    return result
+  }
+}

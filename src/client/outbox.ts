@@ -1,0 +1,213 @@
+// Marmot transport §7.9: the same signed event is owed to every relay that was chosen for it, across restarts.
+
+import type { NostrEvent } from "../nostr/event.ts"
+import type { PublishOutcome } from "../marmot/engine-types.ts"
+import type { RelayReceipt } from "./api.ts"
+import type { Draft } from "./draft.ts"
+import type { Mailbox } from "./mailbox.ts"
+import type { World } from "./ports.ts"
+import { RecordMap } from "./record-map.ts"
+import { RelayLane } from "./relay-lane.ts"
+
+export type Purpose = "commit" | "proposal" | "application" | "welcome" | "account"
+
+export interface Target {
+  readonly url: string
+  readonly state: "owed" | "accepted" | "refused"
+  /** The relay's own words when it refused. */
+  readonly message: string
+}
+
+/** One event on its way. Stored before the first attempt, in the batch of the step that wants it published. */
+export interface Publication {
+  readonly event: NostrEvent
+  readonly purpose: Purpose
+  readonly groupId: string | undefined
+  /** For a message: the inner event's id. */
+  readonly innerId: string | undefined
+  readonly targets: readonly Target[]
+  /** Milliseconds. */
+  readonly createdAt: number
+  /** Milliseconds of the first acceptance. */
+  readonly acceptedAt: number | undefined
+}
+
+/** How long the relays beyond the first are tried (MDK keeps its fan-out rows as long). */
+export const FANOUT_MS = 24 * 3_600_000
+
+/** Told of each answer, in the step that stores it. */
+export interface PublicationObserver {
+  /** The first acceptance, or refusal by all. Once per event; a crash may repeat it. */
+  concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void>
+  /** Any target's state has changed. */
+  progressed(draft: Draft, publication: Publication): Promise<void>
+}
+
+export class Outbox {
+  readonly #world: World
+  readonly #mailbox: Mailbox
+  readonly #observer: PublicationObserver
+  readonly #records = new RecordMap<Publication>({
+    table: "outbox",
+    scope: "publications",
+    keyOf: (publication) => publication.event.id,
+  })
+  readonly #lanes = new Map<string, RelayLane>()
+  #closed = false
+
+  constructor(world: World, mailbox: Mailbox, observer: PublicationObserver) {
+    this.#world = world
+    this.#mailbox = mailbox
+    this.#observer = observer
+  }
+
+  load(): Promise<void> {
+    return this.#records.load(this.#world.store)
+  }
+
+  /** Takes up what a former run still owed. */
+  start(): void {
+    this.#records.values().forEach((publication) => this.#dispatch(publication))
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const lane of this.#lanes.values()) lane.close()
+  }
+
+  /** Publications that some relay is still owed. */
+  get size(): number {
+    return this.#records.size
+  }
+
+  get(eventId: string, draft?: Draft): Publication | undefined {
+    return this.#records.get(eventId, draft)
+  }
+
+  find(match: (publication: Publication) => boolean): Publication | undefined {
+    return this.#records.values().find(match)
+  }
+
+  /** Owes `event` to each of `relays`. Adding an event that is owed already changes nothing. */
+  add(
+    draft: Draft,
+    entry: Pick<Publication, "event" | "purpose" | "groupId" | "innerId"> & {
+      readonly relays: readonly string[]
+    },
+  ): void {
+    if (this.#records.get(entry.event.id, draft) !== undefined) return
+    const { relays, event, purpose, groupId, innerId } = entry
+    const publication: Publication = {
+      event,
+      purpose,
+      groupId,
+      innerId,
+      targets: [...new Set(relays)].map((url) => ({ url, state: "owed", message: "" })),
+      createdAt: draft.now,
+      acceptedAt: undefined,
+    }
+    this.#records.put(draft, publication)
+    draft.change({ topic: "connection" })
+    draft.after(() => this.#dispatch(publication))
+  }
+
+  /** Our own event came back from a relay: it has accepted it, whatever became of its answer. */
+  async seen(draft: Draft, eventId: string, url: string): Promise<void> {
+    await this.#record(draft, eventId, url, { state: "accepted", message: "" })
+  }
+
+  /** A group's publications that nobody waits for any more. */
+  forget(draft: Draft, groupId: string): void {
+    for (const { event, groupId: owner } of this.#records.values(draft)) {
+      if (owner === groupId) this.#records.delete(draft, event.id)
+    }
+    draft.change({ topic: "connection" })
+  }
+
+  /** A relay can be reached (again): nobody waits for a timer. */
+  wake(url: string): void {
+    this.#lanes.get(url)?.wake()
+  }
+
+  wakeAll(): void {
+    for (const lane of this.#lanes.values()) lane.wake()
+  }
+
+  #dispatch(publication: Publication): void {
+    if (this.#closed) return
+    for (const { url, state } of publication.targets) {
+      if (state === "owed") this.#lane(url).enqueue(publication.event)
+    }
+  }
+
+  #lane(url: string): RelayLane {
+    const known = this.#lanes.get(url)
+    if (known !== undefined) return known
+    const lane = new RelayLane({
+      url,
+      world: this.#world,
+      answered: (eventId, answer) => this.#answered(eventId, url, answer),
+      wanted: (eventId) => this.#isOwed(eventId, url),
+    })
+    this.#lanes.set(url, lane)
+    return lane
+  }
+
+  #isOwed(eventId: string, url: string): boolean {
+    const publication = this.#records.get(eventId)
+    const target = publication?.targets.find((each) => each.url === url)
+    if (publication === undefined || target?.state !== "owed") return false
+    const { acceptedAt } = publication
+    if (acceptedAt === undefined || this.#world.now() < acceptedAt + FANOUT_MS) return true
+    // One relay has it, and the time for the others is over.
+    const expired = { state: "refused", message: "not reached in time" } as const
+    void this.#mailbox
+      .run((draft) => this.#record(draft, eventId, url, expired))
+      .catch((error: unknown) => this.#world.log("an expiry was not stored", error))
+    return false
+  }
+
+  #answered(
+    eventId: string,
+    url: string,
+    answer: { readonly accepted: boolean; readonly message: string },
+  ): Promise<void> {
+    const state = answer.accepted ? "accepted" : "refused"
+    return this.#mailbox.run((draft) =>
+      this.#record(draft, eventId, url, { state, message: answer.message }),
+    )
+  }
+
+  async #record(
+    draft: Draft,
+    eventId: string,
+    url: string,
+    answer: Pick<Target, "state" | "message">,
+  ): Promise<void> {
+    const before = this.#records.get(eventId, draft)
+    const target = before?.targets.find((each) => each.url === url)
+    if (before === undefined || target === undefined) return
+    // An acceptance is final; a refusal can still be followed by one.
+    if (target.state === "accepted" || target.state === answer.state) return
+    const targets = before.targets.map((each) => (each === target ? { ...target, ...answer } : each))
+    const first = answer.state === "accepted" && before.acceptedAt === undefined
+    const acceptedAt = first ? draft.now : before.acceptedAt
+    const publication: Publication = { ...before, targets, acceptedAt }
+    const open = targets.some(({ state }) => state === "owed")
+    if (open) this.#records.put(draft, publication)
+    else this.#records.delete(draft, eventId)
+    draft.change({ topic: "connection" })
+    await this.#observer.progressed(draft, publication)
+    if (first) await this.#observer.concluded(draft, publication, "accepted")
+    else if (!open && acceptedAt === undefined) {
+      await this.#observer.concluded(draft, publication, "rejected")
+    }
+  }
+}
+
+/** What the relays have said so far, for the eyes of the user. */
+export function receiptsOf(publication: Publication): readonly RelayReceipt[] {
+  return publication.targets
+    .filter(({ state }) => state !== "owed")
+    .map(({ url, state, message }) => ({ url, accepted: state === "accepted", message }))
+}

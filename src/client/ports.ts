@@ -1,0 +1,34 @@
+// What the client needs of the world, given at construction: nothing in this folder reaches for a global.
+
+import type { MlsCrypto } from "../mls/index.ts"
+import type { Store } from "../store/types.ts"
+import type { Nip07Provider } from "../nostr/nip07-signer.ts"
+import type { RelayPool } from "../nostr/pool.ts"
+import type { Engine } from "./engine.ts"
+
+export type Timer = ReturnType<typeof setTimeout>
+
+export interface Timers {
+  setTimeout(run: () => void, milliseconds: number): Timer
+  clearTimeout(timer: Timer): void
+}
+
+/** For what nobody is waiting for. No ids, keys or texts of the user go in. */
+export type Log = (message: string, error?: unknown) => void
+
+/** The world, as every part of the client sees it. */
+export interface World {
+  readonly crypto: MlsCrypto
+  readonly engine: Engine
+  readonly pool: RelayPool
+  readonly store: Store
+  readonly timers: Timers
+  readonly defaultRelays: readonly string[]
+  readonly log: Log
+  /** Milliseconds since 1970. */
+  now(): number
+  random(length: number): Uint8Array
+}
+
+/** A browser extension, or `undefined` where there can be none (the headless client). */
+export type Extension = Nip07Provider | undefined

@@ -3,9 +3,7 @@
 import { type Decoder, type Encoder, decode, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import type { Extension } from "./extensions.ts"
-
-/** Extension type of the dictionary, in GroupContext, LeafNode, KeyPackage and GroupInfo. */
-export const APP_DATA_DICTIONARY = 0x0006
+import { extensionTypes } from "./registry.ts"
 
 /** Components of the draft's own registry (§7.6). */
 export const componentIds = {
@@ -71,13 +69,13 @@ export function decodeAppDataDictionary(bytes: Uint8Array): AppDataDictionary {
 
 /** The dictionary among `extensions`, or `undefined` when there is none. Throws as `decodeAppDataDictionary`. */
 export function appDataDictionary(extensions: readonly Extension[]): AppDataDictionary | undefined {
-  const found = extensions.find((extension) => extension.type === APP_DATA_DICTIONARY)
+  const found = extensions.find((extension) => extension.type === extensionTypes.appDataDictionary)
   return found === undefined ? undefined : decodeAppDataDictionary(found.data)
 }
 
 /** An extension that holds `dictionary`. */
 export function appDataExtension(dictionary: AppDataDictionary): Extension {
-  return { type: APP_DATA_DICTIONARY, data: encodeAppDataDictionary(dictionary) }
+  return { type: extensionTypes.appDataDictionary, data: encodeAppDataDictionary(dictionary) }
 }
 
 /** `ComponentsList`: the ids in ascending order, each once. */
@@ -167,7 +165,7 @@ export function applyAppDataUpdates(
   }
   // The draft leaves the place open where the extension exists; OpenMLS moves it to the end, and all members
   // must hash the same GroupContext.
-  const others = extensions.filter((extension) => extension.type !== APP_DATA_DICTIONARY)
+  const others = extensions.filter((extension) => extension.type !== extensionTypes.appDataDictionary)
   return [...others, appDataExtension(dictionary)]
 }
 

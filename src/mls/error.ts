@@ -212,6 +212,12 @@ export type MlsErrorCode =
   | "state_decode"
   /** A value that this build does not implement (version, suite, credential type, …). */
   | "unsupported"
+  /** A number that is no leaf or node of a tree (Appendix C). */
+  | "invalid_index"
+  /** A ciphertext that does not open: a wrong key, or changed bytes (§5.1). */
+  | "aead_failed"
+  /** A KEM public key of wrong length, or one that yields no secret (§5.1, RFC 9180 §7.1.4). */
+  | "invalid_public_key"
   /** A caller passed something that the function's contract forbids. */
   | "misuse"
   /** A state that our own code should never have produced. */

@@ -1,0 +1,26 @@
+// RFC 9420 §5.1, §8: hashing, HMAC and HKDF of a suite. Synchronous: WebCrypto's calls cost more than the work.
+
+import { expand, extract } from "@noble/hashes/hkdf.js"
+import { hmac } from "@noble/hashes/hmac.js"
+import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js"
+import type { HashName } from "./suites.ts"
+
+const HASHES = { "SHA-256": sha256, "SHA-384": sha384, "SHA-512": sha512 } as const
+
+export interface HashFunctions {
+  hash(data: Uint8Array): Uint8Array
+  mac(key: Uint8Array, data: Uint8Array): Uint8Array
+  extract(salt: Uint8Array, ikm: Uint8Array): Uint8Array
+  /** `length` at most 255 times the hash's size. */
+  expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array
+}
+
+export function hashFunctions(name: HashName): HashFunctions {
+  const hash = HASHES[name]
+  return {
+    hash: (data) => hash(data),
+    mac: (key, data) => hmac(hash, key, data),
+    extract: (salt, ikm) => extract(hash, ikm, salt),
+    expand: (prk, info, length) => expand(hash, prk, info, length),
+  }
+}

@@ -56,6 +56,8 @@ export class TreeDraft implements CellSource {
   #nLeaves: number
   readonly #cells: ChunkedArrayDraft<Cell>
   readonly #index: TreeIndexDraft | undefined
+  /** Cells that this draft made: no other version of the tree has them. */
+  readonly #fresh = new Set<Cell>()
 
   constructor(tree: RatchetTree) {
     this.#nLeaves = tree.nLeaves
@@ -137,15 +139,21 @@ export class TreeDraft implements CellSource {
   }
 
   #replace(node: NodeIndex, cell: Cell): void {
-    this.#cells.set(node, cell)
+    this.#set(node, cell)
     let ancestor = node
     while (ancestor !== root(this.#nLeaves)) {
       ancestor = parent(ancestor, this.#nLeaves)
       const stale = this.cell(ancestor)
-      // Memos are made from below: above a parent without any, there are none.
-      if (!stale.remembers) return
-      this.#cells.set(ancestor, stale.renewed())
+      // Whatever is above a cell of this draft is of this draft too, and memos are made from below: above a
+      // parent without any, there are none.
+      if (this.#fresh.has(stale) && !stale.remembers) return
+      this.#set(ancestor, stale.renewed())
     }
+  }
+
+  #set(node: NodeIndex, cell: Cell): void {
+    this.#fresh.add(cell)
+    this.#cells.set(node, cell)
   }
 }
 

@@ -218,6 +218,14 @@ export type MlsErrorCode =
   | "aead_failed"
   /** A KEM public key of wrong length, or one that yields no secret (§5.1, RFC 9180 §7.1.4). */
   | "invalid_public_key"
+  /** A membership tag that does not fit the message (§6.2). */
+  | "membership_tag"
+  /** The key of this generation was used or given up: a replay, or a message that comes too late (§9.2). */
+  | "message_key_used"
+  /** A message that skips more generations than the limit (§9.2). */
+  | "generation_too_far"
+  /** Padding that is not zero (§6.3.1). */
+  | "padding_not_zero"
   /** A caller passed something that the function's contract forbids. */
   | "misuse"
   /** A state that our own code should never have produced. */

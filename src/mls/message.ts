@@ -1,0 +1,77 @@
+// RFC 9420 §6: MLSMessage, the envelope of everything that goes over the wire.
+
+import { type Decoder, type Encoder, decode, encode } from "./codec.ts"
+import { MlsError } from "./error.ts"
+import { type KeyPackage, decodeKeyPackage, encodeKeyPackage } from "./key-package.ts"
+import {
+  type PrivateMessage,
+  decodePrivateMessage,
+  encodePrivateMessage,
+} from "./private-message.ts"
+import { type PublicMessage, decodePublicMessage, encodePublicMessage } from "./public-message.ts"
+import { protocolVersions, wireFormats } from "./registry.ts"
+import {
+  type GroupInfo,
+  type Welcome,
+  decodeGroupInfo,
+  decodeWelcome,
+  encodeGroupInfo,
+  encodeWelcome,
+} from "./welcome-codec.ts"
+
+type Formats = typeof wireFormats
+
+export type MlsMessage =
+  | { readonly wireFormat: Formats["publicMessage"]; readonly publicMessage: PublicMessage }
+  | { readonly wireFormat: Formats["privateMessage"]; readonly privateMessage: PrivateMessage }
+  | { readonly wireFormat: Formats["welcome"]; readonly welcome: Welcome }
+  | { readonly wireFormat: Formats["groupInfo"]; readonly groupInfo: GroupInfo }
+  | { readonly wireFormat: Formats["keyPackage"]; readonly keyPackage: KeyPackage }
+
+const encodeMessage: Encoder<MlsMessage> = (writer, value) => {
+  writer.u16(protocolVersions.mls10)
+  writer.u16(value.wireFormat)
+  switch (value.wireFormat) {
+    case wireFormats.publicMessage:
+      return encodePublicMessage(writer, value.publicMessage)
+    case wireFormats.privateMessage:
+      return encodePrivateMessage(writer, value.privateMessage)
+    case wireFormats.welcome:
+      return encodeWelcome(writer, value.welcome)
+    case wireFormats.groupInfo:
+      return encodeGroupInfo(writer, value.groupInfo)
+    case wireFormats.keyPackage:
+      return encodeKeyPackage(writer, value.keyPackage)
+  }
+}
+
+const decodeMessage: Decoder<MlsMessage> = (reader) => {
+  const version = reader.u16()
+  if (version !== protocolVersions.mls10) {
+    throw new MlsError("unsupported", `protocol version ${version}`, "6")
+  }
+  const wireFormat = reader.u16()
+  switch (wireFormat) {
+    case wireFormats.publicMessage:
+      return { wireFormat, publicMessage: decodePublicMessage(reader) }
+    case wireFormats.privateMessage:
+      return { wireFormat, privateMessage: decodePrivateMessage(reader) }
+    case wireFormats.welcome:
+      return { wireFormat, welcome: decodeWelcome(reader) }
+    case wireFormats.groupInfo:
+      return { wireFormat, groupInfo: decodeGroupInfo(reader) }
+    case wireFormats.keyPackage:
+      return { wireFormat, keyPackage: decodeKeyPackage(reader) }
+    default:
+      throw new MlsError("unsupported", `wire format ${wireFormat}`, "6")
+  }
+}
+
+export function encodeMlsMessage(message: MlsMessage): Uint8Array {
+  return encode(encodeMessage, message)
+}
+
+/** Throws `MlsError` `decode` or `unsupported`. */
+export function decodeMlsMessage(bytes: Uint8Array): MlsMessage {
+  return decode(decodeMessage, bytes)
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest"
+import { hueIndex, initials, personName, relayName, shortNpub } from "./format.ts"
+
+describe("names", () => {
+  const npub = `npub1${"q".repeat(54)}wxyz`
+
+  test("a person without a name is shown by a short npub", () => {
+    expect(personName({ pubkey: "0", npub, name: undefined })).toBe("npub1qqqqq…wxyz")
+    expect(personName({ pubkey: "0", npub, name: "  " })).toBe("npub1qqqqq…wxyz")
+    expect(personName({ pubkey: "0", npub, name: " Ada " })).toBe("Ada")
+  })
+
+  test("short text stays whole", () => {
+    expect(shortNpub("npub1abc")).toBe("npub1abc")
+  })
+
+  test.each([
+    ["Ada", "A"],
+    ["Ada Lovelace", "AL"],
+    ["ada de la cruz", "AC"],
+    ["🦊 Fox", "F"],
+    ["", "?"],
+    ["npub1xyz", "X"],
+    ["Åsa-Örn", "ÅÖ"],
+  ])("initials of %j are %s", (name, expected) => {
+    expect(initials(name)).toBe(expected)
+  })
+
+  test("a colour is stable and in range", () => {
+    expect(hueIndex("abc", 10)).toBe(hueIndex("abc", 10))
+    for (const id of ["", "a", "ff".repeat(32)]) {
+      expect(hueIndex(id, 10)).toBeGreaterThanOrEqual(0)
+      expect(hueIndex(id, 10)).toBeLessThan(10)
+    }
+  })
+
+  test("a relay is shown without its scheme", () => {
+    expect(relayName("wss://relay.example/")).toBe("relay.example")
+    expect(relayName("ws://127.0.0.1:4869")).toBe("127.0.0.1:4869")
+  })
+})

@@ -1,0 +1,78 @@
+// Names, initials and times as people read them.
+import type { PersonView } from "../../client/api.ts"
+import { strings } from "../strings.ts"
+import { sameDay } from "./rows.ts"
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" })
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" })
+const shortWeekday = new Intl.DateTimeFormat(undefined, { weekday: "short" })
+const dayMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long" })
+const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" })
+const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: "long" })
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" })
+
+const daySeconds = 86_400
+
+/** `npub1qyf7…3k9p`: enough to compare at a glance. */
+export function shortNpub(npub: string): string {
+  return npub.length > 20 ? `${npub.slice(0, 10)}…${npub.slice(-4)}` : npub
+}
+
+export function personName(person: PersonView): string {
+  const name = person.name?.trim()
+  return name === undefined || name === "" ? shortNpub(person.npub) : name
+}
+
+export function groupName(name: string): string {
+  return name.trim() === "" ? strings.common.unnamedGroup : name
+}
+
+/** One or two letters for an avatar. */
+export function initials(name: string): string {
+  const words = name
+    .trim()
+    .replace(/^npub1/, "")
+    .split(/[\s_\-·]+/u)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word))
+  const letters = words.map((word) => Array.from(word).find((c) => /[\p{L}\p{N}]/u.test(c)) ?? "")
+  const last = letters.length > 1 ? (letters.at(-1) ?? "") : ""
+  return ((letters[0] ?? "?") + last).toLocaleUpperCase()
+}
+
+/** A stable number from an id: the same person has the same colour everywhere. */
+export function hueIndex(id: string, count: number): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < id.length; i += 1) {
+    hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193) >>> 0
+  }
+  return hash % count
+}
+
+export function timeOf(seconds: number): string {
+  return clock.format(seconds * 1000)
+}
+
+export function exactTime(seconds: number): string {
+  return dateTime.format(seconds * 1000)
+}
+
+/** For the chat list: time today, then "Yesterday", a weekday, a date. */
+export function listTime(seconds: number, now: number): string {
+  if (sameDay(seconds, now)) return timeOf(seconds)
+  if (sameDay(seconds, now - daySeconds)) return strings.common.yesterday
+  if (now > seconds && now - seconds < 6 * daySeconds) return shortWeekday.format(seconds * 1000)
+  return shortDate.format(seconds * 1000)
+}
+
+export function dayName(seconds: number, now: number): string {
+  if (sameDay(seconds, now)) return strings.common.today
+  if (sameDay(seconds, now - daySeconds)) return strings.common.yesterday
+  if (now > seconds && now - seconds < 6 * daySeconds) return weekday.format(seconds * 1000)
+  const sameYear = new Date(seconds * 1000).getFullYear() === new Date(now * 1000).getFullYear()
+  return (sameYear ? dayMonth : fullDate).format(seconds * 1000)
+}
+
+/** Host and path of a relay address, without the scheme. */
+export function relayName(url: string): string {
+  return url.replace(/^wss?:\/\//, "").replace(/\/$/, "")
+}

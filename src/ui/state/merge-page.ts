@@ -1,0 +1,28 @@
+// What is loaded of a timeline, and how the newest page read again changes it.
+import type { TimelineCursor, TimelineItem, TimelinePage } from "../../client/api.ts"
+import { itemKey } from "./rows.ts"
+
+export interface Loaded {
+  /** Oldest first. */
+  readonly items: readonly TimelineItem[]
+  readonly before: TimelineCursor | undefined
+}
+
+/**
+ * The newest page replaces everything from its first item on: new, changed, late and withdrawn items
+ * are all inside it. Without a common item there is a gap, and the page alone remains.
+ */
+export function mergeNewest(loaded: Loaded, page: TimelinePage): Loaded {
+  if (page.before === undefined) return page
+  const fresh = new Set(page.items.map(itemKey))
+  const overlap = loaded.items.findIndex((item) => fresh.has(itemKey(item)))
+  if (overlap <= 0) return page
+  return { items: [...loaded.items.slice(0, overlap), ...page.items], before: loaded.before }
+}
+
+/** An older page goes in front; what is there already is not doubled. */
+export function mergeOlder(loaded: Loaded, page: TimelinePage): Loaded {
+  const known = new Set(loaded.items.map(itemKey))
+  const older = page.items.filter((item) => !known.has(itemKey(item)))
+  return { items: [...older, ...loaded.items], before: page.before }
+}

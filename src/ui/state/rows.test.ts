@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest"
+import type { MessageItem, TimelineItem } from "../../client/api.ts"
+import { mergeNewest, mergeOlder } from "./merge-page.ts"
+import { layOut } from "./rows.ts"
+
+const noon = new Date(2026, 4, 4, 12).getTime() / 1000
+
+function message(id: string, author: string, createdAt: number): MessageItem {
+  return {
+    type: "message",
+    messageId: id,
+    author: { pubkey: author, npub: `npub1${author}`, name: author },
+    own: false,
+    createdAt,
+    kind: 9,
+    content: id,
+    tags: [],
+    delivery: { status: "received" },
+  }
+}
+
+const summary = (items: readonly TimelineItem[], unreadFrom?: string) =>
+  layOut(items, { complete: false, unreadFrom }).map((row) =>
+    row.type === "message" ? `${row.first ? "[" : ""}${row.key}${row.last ? "]" : ""}` : row.type,
+  )
+
+describe("layOut", () => {
+  test("groups a run of one author", () => {
+    const items = [
+      message("1", "a", noon),
+      message("2", "a", noon + 60),
+      message("3", "b", noon + 61),
+    ]
+    expect(summary(items)).toEqual(["day", "[m1", "m2]", "[m3]"])
+  })
+
+  test("a pause, a day and a system line break a run", () => {
+    const system: TimelineItem = {
+      type: "system",
+      id: "x",
+      createdAt: noon + 600,
+      change: { event: "joined", actor: message("0", "a", 0).author },
+    }
+    const items = [
+      message("1", "a", noon),
+      message("2", "a", noon + 301),
+      system,
+      message("3", "a", noon + 601),
+      message("4", "a", noon + 86_400),
+    ]
+    expect(summary(items)).toEqual(["day", "[m1]", "[m2]", "system", "[m3]", "day", "[m4]"])
+  })
+
+  test("the unread line stands before the first unread item and breaks its run", () => {
+    const items = [message("1", "a", noon), message("2", "a", noon + 1)]
+    expect(summary(items, "m2")).toEqual(["day", "[m1]", "unread", "[m2]"])
+  })
+
+  test("the beginning is marked when nothing is older", () => {
+    expect(layOut([], { complete: true, unreadFrom: undefined })).toEqual([
+      { type: "beginning", key: "beginning" },
+    ])
+  })
+})
+
+describe("pages", () => {
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((id, index) => message(id, "x", noon + index)) as [
+    MessageItem,
+    MessageItem,
+    MessageItem,
+    MessageItem,
+  ]
+
+  test("the newest page keeps older items and replaces the overlap", () => {
+    const changed: MessageItem = { ...c, delivery: { status: "sent", relays: [] } }
+    const merged = mergeNewest(
+      { items: [a, b, c], before: "1" },
+      { items: [changed, d], before: "3" },
+    )
+    expect(merged).toEqual({ items: [a, b, changed, d], before: "1" })
+  })
+
+  test("a withdrawn item disappears", () => {
+    const merged = mergeNewest({ items: [a, b, c], before: "1" }, { items: [b, d], before: "2" })
+    expect(merged.items).toEqual([a, b, d])
+  })
+
+  test("a gap leaves only the newest page", () => {
+    expect(mergeNewest({ items: [a], before: "1" }, { items: [c, d], before: "3" })).toEqual({
+      items: [c, d],
+      before: "3",
+    })
+  })
+
+  test("a page without older ones is the whole timeline", () => {
+    expect(mergeNewest({ items: [a, b], before: "1" }, { items: [b], before: undefined })).toEqual({
+      items: [b],
+      before: undefined,
+    })
+  })
+
+  test("an older page goes in front once", () => {
+    expect(mergeOlder({ items: [b, c], before: "2" }, { items: [a, b], before: "1" })).toEqual({
+      items: [a, b, c],
+      before: "1",
+    })
+  })
+})

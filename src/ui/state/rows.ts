@@ -1,0 +1,62 @@
+// A timeline as rows to draw: day separators, system lines and bubbles grouped by author.
+import type { MessageItem, SystemItem, TimelineItem } from "../../client/api.ts"
+
+export type Row =
+  | { readonly type: "beginning"; readonly key: string }
+  | { readonly type: "day"; readonly key: string; readonly seconds: number }
+  | { readonly type: "unread"; readonly key: string }
+  | { readonly type: "system"; readonly key: string; readonly item: SystemItem }
+  | {
+      readonly type: "message"
+      readonly key: string
+      readonly item: MessageItem
+      /** First and last of a run by one author. */
+      readonly first: boolean
+      readonly last: boolean
+    }
+
+/** A run is broken by another author, another day, a line between, or a pause this long. */
+const pauseSeconds = 5 * 60
+
+export function itemKey(item: TimelineItem): string {
+  return item.type === "message" ? `m${item.messageId}` : `s${item.id}`
+}
+
+/**
+ * Lays out items, oldest first. `complete` says that nothing is older; `unreadFrom` is the key of the
+ * first item that was unread when the conversation was opened.
+ */
+export function layOut(
+  items: readonly TimelineItem[],
+  options: { readonly complete: boolean; readonly unreadFrom: string | undefined },
+): readonly Row[] {
+  const rows: Row[] = options.complete ? [{ type: "beginning", key: "beginning" }] : []
+  let previous: TimelineItem | undefined
+  for (const [index, item] of items.entries()) {
+    const key = itemKey(item)
+    const newDay = previous === undefined || !sameDay(previous.createdAt, item.createdAt)
+    if (newDay) rows.push({ type: "day", key: `d${key}`, seconds: item.createdAt })
+    const unread = key === options.unreadFrom
+    if (unread) rows.push({ type: "unread", key: "unread" })
+    if (item.type === "system") rows.push({ type: "system", key, item })
+    else {
+      const next = items[index + 1]
+      const nextUnread = next !== undefined && itemKey(next) === options.unreadFrom
+      const first = unread || !continues(previous, item)
+      rows.push({ type: "message", key, item, first, last: nextUnread || !continues(item, next) })
+    }
+    previous = item
+  }
+  return rows
+}
+
+export function sameDay(a: number, b: number): boolean {
+  return new Date(a * 1000).toDateString() === new Date(b * 1000).toDateString()
+}
+
+function continues(earlier: TimelineItem | undefined, later: TimelineItem | undefined): boolean {
+  if (earlier?.type !== "message" || later?.type !== "message") return false
+  if (earlier.author.pubkey !== later.author.pubkey) return false
+  if (!sameDay(earlier.createdAt, later.createdAt)) return false
+  return Math.abs(later.createdAt - earlier.createdAt) <= pauseSeconds
+}

@@ -12,8 +12,10 @@ export interface SealedOp {
 
 /** Throws `StoreError` and nothing else. The caller never has two writes under way, and none after `close`. */
 export interface Driver {
+  /** The store's data key, made now if the store is new. */
+  dataKey(): Promise<CryptoKey>
   get(table: TableName, token: string, sort: string): Promise<Uint8Array | undefined>
-  /** `after` is below `before`, and `limit` above 0, where they are given. */
+  /** `before` is above `after` (or above "" without it), and `limit` above 0, where they are given. */
   range(table: TableName, token: string, options: RangeOptions): Promise<readonly StoredRecord[]>
   /** All or nothing; durable when it resolves. */
   write(ops: readonly SealedOp[]): Promise<void>

@@ -2,6 +2,8 @@
 
 export { StoreError } from "./error.ts"
 export type { StoreErrorCode } from "./error.ts"
+export { openIndexedDbStore } from "./indexeddb.ts"
+export type { IndexedDbOptions } from "./indexeddb.ts"
 export { Memory, openMemoryStore } from "./memory.ts"
 export { tableNames } from "./types.ts"
 export type { RangeOptions, Store, StoredRecord, StoreKey, StoreOp, TableName } from "./types.ts"

@@ -2,7 +2,7 @@
 
 import type { Driver, SealedOp } from "./driver.ts"
 import { SealedStore } from "./sealed-store.ts"
-import { generateDataKey, importDataKey, Sealer } from "./sealing.ts"
+import { generateDataKey, importDataKey } from "./sealing.ts"
 import { SortedRecords } from "./sorted-records.ts"
 import type { RangeOptions, Store, StoredRecord, TableName } from "./types.ts"
 
@@ -13,10 +13,8 @@ export class Memory {
 }
 
 /** A store in `memory`; in a new one if there is none. */
-export async function openMemoryStore(memory: Memory = new Memory()): Promise<Store> {
-  memory.dataKey ??= generateDataKey()
-  const sealer = await Sealer.create(await importDataKey(memory.dataKey))
-  return new SealedStore(new MemoryDriver(memory), sealer)
+export function openMemoryStore(memory: Memory = new Memory()): Promise<Store> {
+  return SealedStore.open(new MemoryDriver(memory))
 }
 
 export class MemoryDriver implements Driver {
@@ -24,6 +22,11 @@ export class MemoryDriver implements Driver {
 
   constructor(memory: Memory) {
     this.#memory = memory
+  }
+
+  dataKey(): Promise<CryptoKey> {
+    this.#memory.dataKey ??= generateDataKey()
+    return importDataKey(this.#memory.dataKey)
   }
 
   get(table: TableName, token: string, sort: string): Promise<Uint8Array | undefined> {

@@ -2,7 +2,7 @@
 
 import type { Driver, SealedOp } from "./driver.ts"
 import { StoreError } from "./error.ts"
-import type { Sealer } from "./sealing.ts"
+import { Sealer } from "./sealing.ts"
 import { tableNames } from "./types.ts"
 import type { RangeOptions, Store, StoredRecord, StoreKey, StoreOp, TableName } from "./types.ts"
 
@@ -14,9 +14,19 @@ export class SealedStore implements Store {
   #closing: Promise<void> | undefined
   #destroying: Promise<void> | undefined
 
-  constructor(driver: Driver, sealer: Sealer) {
+  private constructor(driver: Driver, sealer: Sealer) {
     this.#driver = driver
     this.#sealer = sealer
+  }
+
+  /** Takes the driver over: it is closed if this fails, and by `close`. */
+  static async open(driver: Driver): Promise<SealedStore> {
+    try {
+      return new SealedStore(driver, await Sealer.create(await driver.dataKey()))
+    } catch (error) {
+      await driver.close()
+      throw error
+    }
   }
 
   async get(table: TableName, key: StoreKey): Promise<Uint8Array | undefined> {
@@ -37,7 +47,7 @@ export class SealedStore implements Store {
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
       throw new StoreError("misuse", "a limit is an integer of 0 or more")
     }
-    if (limit === 0 || (after !== undefined && before !== undefined && after >= before)) return []
+    if (limit === 0 || (before !== undefined && before <= (after ?? ""))) return []
     const rows = await this.#driver.range(table, this.#sealer.token(table, scope), options)
     return Promise.all(
       rows.map(async ({ sort, value }) => ({

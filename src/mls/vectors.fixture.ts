@@ -1,0 +1,33 @@
+// Official test vectors for the tests of this folder: hexadecimal, suites and back ends.
+
+import type { MlsCrypto } from "./crypto.ts"
+import { createCrypto } from "./backend.ts"
+import { cipherSuite } from "./suites.ts"
+
+export { bytesToHex as hex } from "./bytes.ts"
+
+/** Bytes from hexadecimal. */
+export function bytes(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+export const vectorBackEnds = ["webcrypto", "noble"] as const
+
+/** Suites that this build implements; vectors of others are not counted. */
+export const implementedSuites: readonly number[] = [0x0001]
+
+interface ForSuite {
+  readonly cipher_suite: number
+}
+
+/** The cases of implemented suites. */
+export function implemented<T extends ForSuite>(cases: readonly T[]): T[] {
+  return cases.filter((vector) => implementedSuites.includes(vector.cipher_suite))
+}
+
+export function vectorCrypto(
+  vector: ForSuite,
+  backend: (typeof vectorBackEnds)[number],
+): Promise<MlsCrypto> {
+  return createCrypto({ suite: cipherSuite(vector.cipher_suite), backend })
+}

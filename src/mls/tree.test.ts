@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
-import { sharedVectors } from "../../test/shared.ts"
+import { withShared } from "../../test/shared.ts"
 import { bytesToHex } from "./bytes.ts"
 import { CHUNK_SIZE } from "./chunked-array.ts"
 import { Reader } from "./codec.ts"
@@ -43,8 +43,6 @@ interface OperationCase {
   readonly tree_hash_after: string
 }
 
-const vectors = sharedVectors("tree-operations") as readonly OperationCase[] | undefined
-
 /** A Proposal of the vectors as changes of a tree. */
 function proposalsOf(bytes: Uint8Array, sender: number): TreeProposals {
   const none: TreeProposals = { updates: [], removes: [], adds: [] }
@@ -64,10 +62,10 @@ function proposalsOf(bytes: Uint8Array, sender: number): TreeProposals {
   }
 }
 
-describe.each(backends)("tree-operations vectors, %s", (backend) => {
-  test.skipIf(vectors === undefined)("every case of suite 1", async () => {
+withShared<readonly OperationCase[]>("vectors/mls/tree-operations.json", (vectors) => {
+  test.each(backends)("tree-operations: every case of suite 1, %s", async (backend) => {
     const crypto = await cryptoOf(backend)
-    const cases = (vectors ?? []).filter((item) => item.cipher_suite === 1)
+    const cases = vectors.filter((item) => item.cipher_suite === 1)
     expect(cases).toHaveLength(5)
     for (const item of cases) {
       const before = decodeRatchetTree(fromHex(item.tree_before))

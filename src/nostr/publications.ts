@@ -1,0 +1,107 @@
+// NIP-01: events on their way to one relay. Only its OK counts as an acknowledgement.
+
+import type { NostrEvent } from "./event.ts"
+import { MAX_FRAME_LENGTH } from "./relay-message.ts"
+
+export interface PublishResult {
+  /** The relay said OK, true or false; otherwise `message` says why there is no answer. */
+  readonly answered: boolean
+  readonly accepted: boolean
+  readonly message: string
+}
+
+/** More events than this do not wait for one relay. */
+const MAX_WAITING = 2_000
+
+interface Publication {
+  readonly frame: readonly unknown[]
+  readonly waiters: Set<(result: PublishResult) => void>
+  authTried: boolean
+}
+
+export class Publications {
+  readonly #send: (...frame: readonly unknown[]) => boolean
+  readonly #authenticate: () => Promise<boolean>
+  readonly #waiting = new Map<string, Publication>()
+
+  constructor(options: {
+    readonly send: (...frame: readonly unknown[]) => boolean
+    readonly authenticate: () => Promise<boolean>
+  }) {
+    this.#send = options.send
+    this.#authenticate = options.authenticate
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** Sends now, or when the connection opens in time. Never rejects. */
+  publish(event: NostrEvent, timeout: number): Promise<PublishResult> {
+    const { id, pubkey, created_at, kind, tags, content, sig } = event
+    const frame = ["EVENT", { id, pubkey, created_at, kind, tags, content, sig }] as const
+    const known = this.#waiting.get(id)
+    if (known === undefined && this.#waiting.size >= MAX_WAITING) {
+      return Promise.resolve(unanswered("too many events are waiting for this relay"))
+    }
+    if (content.length > MAX_FRAME_LENGTH) return Promise.resolve(unanswered("too large"))
+    const publication = known ?? { frame, waiters: new Set(), authTried: false }
+    this.#waiting.set(id, publication)
+    const result = new Promise<PublishResult>((resolve) => {
+      const settle = (answer: PublishResult) => {
+        clearTimeout(timer)
+        publication.waiters.delete(settle)
+        if (publication.waiters.size === 0) this.#waiting.delete(id)
+        resolve(answer)
+      }
+      const timer = setTimeout(() => settle(unanswered("no answer in time")), timeout)
+      publication.waiters.add(settle)
+    })
+    if (known === undefined) this.#send(...frame)
+    return result
+  }
+
+  /** A connection is open: what has no answer yet is sent again, byte for byte the same. */
+  opened(): void {
+    for (const publication of this.#waiting.values()) {
+      publication.authTried = false
+      this.#send(...publication.frame)
+    }
+  }
+
+  answered(ok: {
+    readonly id: string
+    readonly accepted: boolean
+    readonly message: string
+  }): void {
+    const publication = this.#waiting.get(ok.id)
+    if (publication === undefined) return
+    if (!ok.accepted && ok.message.startsWith("auth-required:") && !publication.authTried) {
+      publication.authTried = true
+      void this.#retry(publication, ok.message)
+      return
+    }
+    settleAll(publication, { answered: true, accepted: ok.accepted, message: ok.message })
+  }
+
+  close(): void {
+    for (const publication of [...this.#waiting.values()]) {
+      settleAll(publication, unanswered("closed"))
+    }
+  }
+
+  async #retry(publication: Publication, message: string): Promise<void> {
+    if (await this.#authenticate()) this.#send(...publication.frame)
+    else settleAll(publication, { answered: true, accepted: false, message })
+  }
+}
+
+const unanswered = (message: string): PublishResult => ({
+  answered: false,
+  accepted: false,
+  message,
+})
+
+function settleAll(publication: Publication, result: PublishResult): void {
+  for (const settle of [...publication.waiters]) settle(result)
+}

@@ -1,6 +1,12 @@
 // The groups of this device: the engine's values in memory, their records in the store, one step after another.
 
-import type { Effect, GroupInput, Intent, MarmotGroup } from "../marmot/engine-types.ts"
+import type {
+  DeviceIdentity,
+  Effect,
+  GroupInput,
+  Intent,
+  MarmotGroup,
+} from "../marmot/engine-types.ts"
 import { ClientError } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
@@ -45,12 +51,13 @@ export class Groups {
     this.waiters = new Waiters(options.world.timers)
   }
 
-  async load(): Promise<void> {
+  async load(device: DeviceIdentity): Promise<void> {
     const { chats, world } = this.#options
     for (const { groupId } of chats.all()) {
       const rows = await world.store.range("groups", groupId)
       try {
-        const group = world.engine.restoreGroup(new Map(rows.map((row) => [row.sort, row.value])))
+        const records = new Map(rows.map((row) => [row.sort, row.value]))
+        const group = world.engine.restoreGroup(records, device)
         this.#held.load(groupId, { group, records: world.engine.groupRecords(group) })
       } catch (error) {
         world.log("a stored group cannot be read", error)
@@ -92,7 +99,7 @@ export class Groups {
     return step.effects
   }
 
-  /** Takes a group's new value: the successor of the old one, a new group, or one that was joined anew. */
+  /** Takes a group's new value: the successor of the old one, or a new group. */
   async adopt(draft: Draft, group: MarmotGroup, effects: readonly Effect[]): Promise<void> {
     const { groupId } = group
     const before = this.#held.get(groupId, draft)
@@ -125,7 +132,8 @@ export class Groups {
     return done
   }
 
-  forget(draft: Draft, groupId: string): void {
+  /** Discards the cryptographic state of a copy; a step that follows may adopt a new one. */
+  discard(draft: Draft, groupId: string): void {
     const held = this.#held.get(groupId, draft)
     if (held !== undefined) this.#write(draft, groupId, held.records, new Map())
     this.#held.set(draft, groupId, undefined)

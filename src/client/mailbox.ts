@@ -18,6 +18,7 @@ export class Mailbox {
   #tail: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #closed = false
+  #steps = 0
 
   constructor(options: MailboxOptions) {
     this.#options = options
@@ -43,6 +44,11 @@ export class Mailbox {
     return this.#waiting === 0
   }
 
+  /** How many steps have changed something. */
+  get steps(): number {
+    return this.#steps
+  }
+
   /** Takes no more steps; resolves when the last one has ended. */
   async close(): Promise<void> {
     this.#closed = true
@@ -60,6 +66,7 @@ export class Mailbox {
       draft.abandon()
       throw error
     }
+    if (draft.ops.length > 0) this.#steps++
     draft.settle()
     for (const effect of draft.effects) {
       try {

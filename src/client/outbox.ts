@@ -80,6 +80,17 @@ export class Outbox {
     return this.#records.size
   }
 
+  /** Something has no acknowledgement at all, or is owed to one of these relays. */
+  isOwed(relays: readonly string[]): boolean {
+    return this.#records
+      .values()
+      .some(
+        ({ acceptedAt, targets }) =>
+          acceptedAt === undefined ||
+          targets.some(({ url, state }) => state === "owed" && relays.includes(url)),
+      )
+  }
+
   get(eventId: string, draft?: Draft): Publication | undefined {
     return this.#records.get(eventId, draft)
   }

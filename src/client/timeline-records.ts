@@ -19,7 +19,6 @@ export type RowChange =
   | GroupChange
   | { readonly type: "group_created"; readonly actor: string }
   | { readonly type: "joined"; readonly actor: string }
-  | { readonly type: "removed_self"; readonly actor: string | undefined }
   | { readonly type: "change_lost"; readonly text: string }
 
 export interface SystemRecord {

@@ -1,0 +1,175 @@
+// Marmot transport §7.7, wire §5: where people can be reached, and which of their KeyPackages can be used.
+
+import type { Invitee } from "../marmot/engine-types.ts"
+import { chooseKeyPackage } from "../marmot/key-package-event.ts"
+import { parsePerson } from "../nostr/address.ts"
+import type { Person } from "../nostr/address.ts"
+import { compareEvents } from "../nostr/event.ts"
+import type { NostrEvent } from "../nostr/event.ts"
+import {
+  INBOX_LIST_KIND,
+  parseInboxList,
+  parseRelayList,
+  RELAY_LIST_KIND,
+} from "../nostr/relay-lists.ts"
+import type { InviteCheckStatus } from "./api.ts"
+import type { Contacts } from "./contacts.ts"
+import type { World } from "./ports.ts"
+
+export const PROFILE_KIND = 0
+export const KEY_PACKAGE_KIND = 30443
+
+const QUERY_MS = 8_000
+
+/** What a look at the relays says of one person. */
+export interface Finding {
+  readonly input: string
+  readonly pubkey: string | undefined
+  readonly status: InviteCheckStatus
+  readonly reason: string
+  /** With status `ok`. */
+  readonly invitee: Invitee | undefined
+}
+
+export interface DirectoryOptions {
+  readonly world: World
+  readonly contacts: Contacts
+  readonly self: string
+  /** Relays that we use anyway. */
+  ownRelays(): readonly string[]
+}
+
+interface Lookup {
+  readonly events: readonly NostrEvent[]
+  readonly answered: ReadonlySet<string>
+}
+
+export class Directory {
+  readonly #options: DirectoryOptions
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options
+  }
+
+  /** Looks all of them up at once. Never rejects for what relays or people do. */
+  async check(inputs: readonly string[], members: ReadonlySet<string>): Promise<Finding[]> {
+    const people = inputs.map((input) => ({ input, person: readPerson(input) }))
+    const known = people.map(({ person }) => person).filter((person) => person !== undefined)
+    known.forEach(({ pubkey, relays }) => this.#options.contacts.hint(pubkey, relays))
+    const wanted = known.filter(({ pubkey }) => pubkey !== this.#options.self && !members.has(pubkey))
+    const lookup = await this.#lookUp(wanted)
+    return Promise.all(people.map(({ input, person }) => this.#judge(input, person, members, lookup)))
+  }
+
+  /** Where gift wraps for `pubkey` go: the kind 10050 list, else hints that were given with the address. */
+  async inboxRelays(pubkey: string): Promise<readonly string[]> {
+    const hints = this.#options.contacts.hints(pubkey)
+    const lookup = await this.#query(this.#seeds(hints), [
+      { kinds: [INBOX_LIST_KIND, RELAY_LIST_KIND], authors: [pubkey] },
+    ])
+    const list = newest(lookup.events, INBOX_LIST_KIND, pubkey)
+    const relays = list === undefined ? [] : parseInboxList(list)
+    return relays.length > 0 ? relays : hints
+  }
+
+  async #lookUp(people: readonly Person[]): Promise<Lookup> {
+    if (people.length === 0) return { events: [], answered: new Set() }
+    const authors = people.map(({ pubkey }) => pubkey)
+    const kinds = [PROFILE_KIND, RELAY_LIST_KIND, INBOX_LIST_KIND, KEY_PACKAGE_KIND]
+    const hints = people.flatMap(({ pubkey, relays }) => [
+      ...relays,
+      ...this.#options.contacts.hints(pubkey),
+    ])
+    const seeds = this.#seeds(hints)
+    const first = await this.#query(seeds, [{ kinds, authors }])
+    // KeyPackages lie in the author's own write set, which the first answer names.
+    const further = authors
+      .flatMap((pubkey) => writeRelays(first.events, pubkey) ?? [])
+      .filter((url) => !seeds.includes(url))
+    if (further.length === 0) return first
+    const second = await this.#query([...new Set(further)], [{ kinds, authors }])
+    return {
+      events: [...first.events, ...second.events],
+      answered: new Set([...first.answered, ...second.answered]),
+    }
+  }
+
+  async #judge(
+    input: string,
+    person: Person | undefined,
+    members: ReadonlySet<string>,
+    { events, answered }: Lookup,
+  ): Promise<Finding> {
+    const finding = (status: InviteCheckStatus, reason: string, invitee?: Invitee): Finding => ({
+      input,
+      pubkey: person?.pubkey,
+      status,
+      reason,
+      invitee,
+    })
+    if (person === undefined) {
+      return finding("invalid_input", "This is not the address of a person (npub1…).")
+    }
+    const { pubkey } = person
+    if (pubkey === this.#options.self) return finding("self", "This is you.")
+    if (members.has(pubkey)) return finding("already_member", "Is in this group already.")
+    if (answered.size === 0) {
+      return finding("unreachable", "No relay answered. Check your connection and try again.")
+    }
+    const write = writeRelays(events, pubkey)
+    const inbox = newest(events, INBOX_LIST_KIND, pubkey)
+    if (write === undefined && inbox === undefined) {
+      return finding("no_relay_list", "Has not published where to be reached.")
+    }
+    const found = events.filter(
+      (event) => event.kind === KEY_PACKAGE_KIND && event.pubkey === pubkey,
+    )
+    if (found.length === 0 && write !== undefined && !write.some((url) => answered.has(url))) {
+      return finding("unreachable", "The relays of this person do not answer.")
+    }
+    if (inbox === undefined || parseInboxList(inbox).length === 0) {
+      return finding("no_relay_list", "Has not published where invitations should go.")
+    }
+    const { world } = this.#options
+    const choice = await chooseKeyPackage(world.crypto, found, { pubkey, now: world.now() })
+    return choice.ok
+      ? finding("ok", "", choice.invitee)
+      : finding(choice.status, choice.reason)
+  }
+
+  #seeds(hints: readonly string[]): readonly string[] {
+    const { world, ownRelays } = this.#options
+    return [...new Set([...world.defaultRelays, ...ownRelays(), ...hints])]
+  }
+
+  async #query(relays: readonly string[], filters: Parameters<World["pool"]["query"]>[1]) {
+    const { pool } = this.#options.world
+    const { events, answered } = await pool.query(relays, filters, { timeoutMs: QUERY_MS })
+    this.#options.contacts.learn(events)
+    return { events, answered: new Set(answered) }
+  }
+}
+
+/** The newest event of a replaceable kind. */
+export function newest(
+  events: readonly NostrEvent[],
+  kind: number,
+  pubkey: string,
+): NostrEvent | undefined {
+  return events
+    .filter((event) => event.kind === kind && event.pubkey === pubkey)
+    .sort(compareEvents)[0]
+}
+
+function writeRelays(events: readonly NostrEvent[], pubkey: string): readonly string[] | undefined {
+  const list = newest(events, RELAY_LIST_KIND, pubkey)
+  return list === undefined ? undefined : parseRelayList(list).write
+}
+
+function readPerson(input: string): Person | undefined {
+  try {
+    return parsePerson(input)
+  } catch {
+    return undefined
+  }
+}

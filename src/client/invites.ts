@@ -1,0 +1,94 @@
+// Marmot joining (behaviour §3): invitations that wait for the user, and the two ways in which they end.
+
+import { sha256 } from "@noble/hashes/sha2.js"
+import type { WelcomePreview } from "../marmot/engine-types.ts"
+import { bytesToHex } from "../nostr/event.ts"
+import type { Store } from "../store/types.ts"
+import { ClientError } from "./api.ts"
+import { bytesToBase64 } from "./base64.ts"
+import type { Draft } from "./draft.ts"
+import { RecordMap } from "./record-map.ts"
+
+export interface InviteRecord {
+  /** Hex SHA-256 of the Welcome: a second delivery of it is the same invitation. */
+  readonly inviteId: string
+  readonly state: "open" | "accepted" | "declined"
+  /** Base64; gone once the user has decided. */
+  readonly welcome: string | undefined
+  readonly keyPackageRef: string
+  readonly preview: WelcomePreview
+  /** The epoch that one would join. */
+  readonly epoch: number
+  /** Unix seconds: when the inviter made it, as they say. */
+  readonly sentAt: number
+  /** Unix seconds. */
+  readonly receivedAt: number
+}
+
+export const inviteIdOf = (welcome: Uint8Array): string => bytesToHex(sha256(welcome))
+
+export class Invites {
+  readonly #records = new RecordMap<InviteRecord>({
+    table: "invites",
+    scope: "self",
+    keyOf: ({ inviteId }) => inviteId,
+  })
+
+  load(store: Store): Promise<void> {
+    return this.#records.load(store)
+  }
+
+  /** Newest first. */
+  open(): readonly InviteRecord[] {
+    return this.#records
+      .values()
+      .filter(({ state }) => state === "open")
+      .sort((a, b) => b.receivedAt - a.receivedAt)
+  }
+
+  has(draft: Draft, inviteId: string): boolean {
+    return this.#records.get(inviteId, draft) !== undefined
+  }
+
+  /** Throws `ClientError` `unknown_invite` unless the invitation waits for an answer. */
+  require(inviteId: string, draft?: Draft): InviteRecord & { readonly welcome: string } {
+    const record = this.#records.get(inviteId, draft)
+    if (record?.state !== "open" || record.welcome === undefined) {
+      throw new ClientError("unknown_invite", "This invitation is not there any more.")
+    }
+    return { ...record, welcome: record.welcome }
+  }
+
+  add(
+    draft: Draft,
+    invite: Omit<InviteRecord, "inviteId" | "state" | "receivedAt" | "welcome"> & {
+      readonly welcome: Uint8Array
+    },
+  ): void {
+    const inviteId = inviteIdOf(invite.welcome)
+    const receivedAt = Math.floor(draft.now / 1000)
+    const welcome = bytesToBase64(invite.welcome)
+    this.#records.put(draft, { ...invite, inviteId, state: "open", receivedAt, welcome })
+    draft.change({ topic: "invites" })
+  }
+
+  decide(draft: Draft, inviteId: string, state: "accepted" | "declined"): void {
+    this.#records.put(draft, { ...this.require(inviteId, draft), state, welcome: undefined })
+    draft.change({ topic: "invites" })
+  }
+
+  /** Other invitations to a group at this epoch or before are answered with it. */
+  supersede(draft: Draft, groupId: string, epoch: number): void {
+    for (const record of this.#records.values(draft)) {
+      const { preview, state, inviteId } = record
+      if (state !== "open" || preview.groupId !== groupId || record.epoch > epoch) continue
+      this.decide(draft, inviteId, "accepted")
+    }
+  }
+
+  /** KeyPackages without which an open invitation could not be accepted. */
+  neededKeyPackages(draft: Draft): ReadonlySet<string> {
+    const open = this.#records.values(draft).filter(({ state }) => state === "open")
+    return new Set(open.map(({ keyPackageRef }) => keyPackageRef))
+  }
+}

@@ -1,0 +1,253 @@
+// Making groups, changing them, entering and leaving them.
+
+import type { Intent, Invitee } from "../marmot/engine-types.ts"
+import { MarmotError } from "../marmot/error.ts"
+import { MlsError } from "../mls/index.ts"
+import { parsePerson } from "../nostr/address.ts"
+import { bytesToHex } from "../nostr/event.ts"
+import { ClientError } from "./api.ts"
+import type { GroupChanges, InviteCheck } from "./api.ts"
+import { base64ToBytes } from "./base64.ts"
+import { OVERLAP } from "./cursors.ts"
+import type { Finding } from "./directory.ts"
+import type { Draft } from "./draft.ts"
+import { firstSelfUpdate, nextSelfUpdate } from "./maintenance.ts"
+import type { Session } from "./session.ts"
+
+/** Relays of a new group: enough for one to be down, few enough to publish to (wire §1.6 allows 16). */
+const MAX_GROUP_RELAYS = 5
+const MAX_NAME_BYTES = 256
+const MAX_DESCRIPTION_BYTES = 4096
+
+/** An intent without its id. */
+type Wish = Intent extends infer Each
+  ? Each extends { readonly intentId: string }
+    ? Omit<Each, "intentId">
+    : never
+  : never
+
+export class Membership {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  async check(inputs: readonly string[], groupId?: string): Promise<readonly InviteCheck[]> {
+    const findings = await this.#find(inputs, groupId)
+    return findings.map(({ input, pubkey, status, reason }) => ({
+      input,
+      person: pubkey === undefined ? undefined : this.#session.viewer.person(pubkey),
+      status,
+      reason,
+    }))
+  }
+
+  async create(params: {
+    readonly name: string
+    readonly description?: string
+    readonly members: readonly string[]
+  }): Promise<{ groupId: string }> {
+    const { name, description = "", members } = params
+    checkTexts(params)
+    const invitees = await this.#invitees(members)
+    const { mailbox, world, account, groups } = this.#session
+    const relays = account.record.relays.slice(0, MAX_GROUP_RELAYS)
+    return mailbox.run(async (draft) => {
+      const { group, effects } = await translated(() =>
+        world.engine.createMarmotGroup(this.#env(draft), {
+          device: account.device,
+          name,
+          description,
+          relays,
+          invitees,
+        }),
+      )
+      const { groupId } = group
+      // Our leaf is as new as the group.
+      const renewAt = nextSelfUpdate(draft.now, (length) => world.random(length))
+      await this.#enter(draft, groupId, { renewAt, row: "group_created", key: "created" })
+      await groups.adopt(draft, group, effects)
+      return { groupId }
+    })
+  }
+
+  async invite(groupId: string, members: readonly string[]): Promise<{ epoch: number }> {
+    const invitees = await this.#invitees(members, groupId)
+    return this.#change(groupId, { type: "invite", invitees })
+  }
+
+  remove(groupId: string, members: readonly string[]): Promise<{ epoch: number }> {
+    return this.#change(groupId, { type: "remove", members: members.map(pubkeyOf) })
+  }
+
+  async update(groupId: string, changes: GroupChanges): Promise<{ epoch: number }> {
+    checkTexts(changes)
+    const { admins, ...rest } = changes
+    const wish = { type: "update", ...rest } as const
+    return this.#change(
+      groupId,
+      admins === undefined ? wish : { ...wish, admins: admins.map(pubkeyOf) },
+    )
+  }
+
+  selfUpdate(groupId: string): Promise<{ epoch: number }> {
+    return this.#change(groupId, { type: "selfUpdate" })
+  }
+
+  async leave(groupId: string): Promise<void> {
+    await this.#change(groupId, { type: "leave" })
+  }
+
+  async forget(groupId: string): Promise<void> {
+    const { mailbox, groups, world, chats, timeline, outbox, welcomes, seen, cursors } =
+      this.#session
+    await mailbox.run(async (draft) => {
+      const { standing } = world.engine.summary(groups.require(groupId, draft))
+      if (standing === "active" || standing === "leaving") {
+        throw new ClientError("invalid_input", "Leave the group before you delete it.")
+      }
+      outbox.forget(draft, groupId)
+      welcomes.forget(draft, groupId)
+      await timeline.forget(draft, groupId)
+      await seen.forget(draft, groupId)
+      cursors.forget(draft, groupId)
+      chats.forget(draft, groupId)
+      groups.discard(draft, groupId)
+    })
+  }
+
+  /**
+   * Joins. A copy of the group that this device still holds is discarded first: its user has asked for it by
+   * accepting (behaviour §3); the history stays.
+   */
+  async accept(inviteId: string): Promise<{ groupId: string }> {
+    const session = this.#session
+    const { mailbox, world, account, groups, invites, keyPackages } = session
+    return mailbox.run(async (draft) => {
+      const invite = invites.require(inviteId, draft)
+      const { group, preview } = await translated(() =>
+        world.engine.joinMarmotGroup(this.#env(draft), {
+          device: account.device,
+          welcome: base64ToBytes(invite.welcome),
+          keyPackages: keyPackages.own(draft),
+          inviter: invite.preview.inviter,
+        }),
+      )
+      const { groupId } = preview
+      if (groups.get(groupId, draft) !== undefined) await this.#discard(draft, groupId)
+      const renewAt = firstSelfUpdate(draft.now, (length) => world.random(length))
+      await this.#enter(draft, groupId, { renewAt, row: "joined", key: `joined:${inviteId}` })
+      await groups.adopt(draft, group, [])
+      this.#listenSince(draft, preview, invite.sentAt)
+      invites.decide(draft, inviteId, "accepted")
+      invites.supersede(draft, groupId, invite.epoch)
+      keyPackages.consumed(draft, invite.keyPackageRef)
+      draft.after(() => session.reachability.check())
+      return { groupId }
+    })
+  }
+
+  async decline(inviteId: string): Promise<void> {
+    const { mailbox, invites } = this.#session
+    await mailbox.run((draft) => invites.decide(draft, inviteId, "declined"))
+  }
+
+  async #discard(draft: Draft, groupId: string): Promise<void> {
+    const { groups, outbox, welcomes, seen } = this.#session
+    groups.discard(draft, groupId)
+    outbox.forget(draft, groupId)
+    welcomes.forget(draft, groupId)
+    // What the old copy could not read may be for the new one.
+    await seen.forget(draft, groupId)
+  }
+
+  async #enter(
+    draft: Draft,
+    groupId: string,
+    how: {
+      readonly renewAt: number
+      readonly row: "group_created" | "joined"
+      readonly key: string
+    },
+  ): Promise<void> {
+    const { chats, timeline, account } = this.#session
+    chats.open(draft, groupId, how.renewAt)
+    await timeline.notify(draft, groupId, {
+      digest: how.key,
+      changes: [{ type: how.row, actor: account.pubkey }],
+      seenAt: draft.now,
+    })
+  }
+
+  /** Wire §7.8: what was sent since the invitation, with the usual overlap and a day for clocks that differ. */
+  #listenSince(
+    draft: Draft,
+    { groupId, relays }: { readonly groupId: string; readonly relays: readonly string[] },
+    sentAt: number,
+  ): void {
+    const { cursors, intake } = this.#session
+    const at = Math.max(0, sentAt - 48 * 3600 + OVERLAP)
+    cursors.forget(draft, groupId)
+    for (const url of relays) cursors.advance(draft, groupId, url, at)
+    draft.after(() => intake.refresh(true))
+  }
+
+  #change(groupId: string, wish: Wish): Promise<{ epoch: number }> {
+    const { groups, world } = this.#session
+    groups.require(groupId)
+    const intentId = `${wish.type}:${bytesToHex(world.random(16))}`
+    return groups.intend(groupId, { ...wish, intentId })
+  }
+
+  async #find(inputs: readonly string[], groupId?: string): Promise<readonly Finding[]> {
+    const { directory, groups, world } = this.#session
+    const members =
+      groupId === undefined ? [] : world.engine.summary(groups.require(groupId)).members
+    return directory.check(inputs, new Set(members))
+  }
+
+  /** Throws `ClientError` `not_invitable`, in words, unless everyone can be added. */
+  async #invitees(inputs: readonly string[], groupId?: string): Promise<readonly Invitee[]> {
+    const found = new Map<string, Invitee>()
+    for (const { input, pubkey, status, reason, invitee } of await this.#find(inputs, groupId)) {
+      if (invitee === undefined) {
+        const name = pubkey === undefined ? input : this.#session.viewer.person(pubkey).name
+        const code = status === "invalid_input" ? "invalid_input" : "not_invitable"
+        throw new ClientError(code, `${name ?? input.slice(0, 16)}: ${reason}`)
+      }
+      found.set(invitee.pubkey, invitee)
+    }
+    return [...found.values()]
+  }
+
+  #env(draft: Draft) {
+    const { world } = this.#session
+    return {
+      crypto: world.crypto,
+      now: draft.now,
+      random: (length: number) => world.random(length),
+    }
+  }
+}
+
+/** Refusals of the protocol layers are about what the user asked for. */
+async function translated<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof MarmotError || error instanceof MlsError)) throw error
+    throw new ClientError("invalid_input", `This can't be done: ${error.message}.`)
+  }
+}
+
+function pubkeyOf(input: string): string {
+  return parsePerson(input).pubkey
+}
+
+function checkTexts(texts: { readonly name?: string; readonly description?: string }): void {
+  const length = (text = "") => new TextEncoder().encode(text).length
+  if (length(texts.name) > MAX_NAME_BYTES || length(texts.description) > MAX_DESCRIPTION_BYTES) {
+    throw new ClientError("invalid_input", "The name or the description is too long.")
+  }
+}

@@ -1,0 +1,108 @@
+// Reading what is known: the projections that the user interface shows.
+
+import type {
+  ChatView,
+  ConnectionView,
+  GroupView,
+  InviteView,
+  SessionView,
+  TimelineCursor,
+  TimelinePage,
+} from "./api.ts"
+import { ClientError } from "./api.ts"
+import type { Session } from "./session.ts"
+import type { TimelineRecord } from "./timeline-records.ts"
+import { chatView, groupView, inviteView, isPreviewable, timelineItem } from "./views.ts"
+
+const DEFAULT_PAGE = 50
+const MAX_PAGE = 500
+/** How far back a chat's newest showable item is looked for. */
+const PREVIEW_DEPTHS = [4, 50]
+
+export class Reader {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  session(): SessionView {
+    const { account, viewer, reachability } = this.#session
+    const { signer, keySaved, relays } = account.record
+    return {
+      status: "ready",
+      self: viewer.person(account.pubkey),
+      signer,
+      keySaved,
+      reachable: reachability.view,
+      relays,
+    }
+  }
+
+  connection(): ConnectionView {
+    const { world, intake, inbox, outbox, welcomes } = this.#session
+    const relays = world.pool.status().map(({ url, status }) => ({ url, status }))
+    return {
+      online: relays.length === 0 || relays.some(({ status }) => status === "connected"),
+      relays,
+      pendingInbound: intake.pending + inbox.pending,
+      pendingOutbound: outbox.size + welcomes.size,
+    }
+  }
+
+  /** Newest first. */
+  async chats(): Promise<readonly ChatView[]> {
+    const { chats, groups, world, viewer } = this.#session
+    const views = await Promise.all(
+      chats.all().map(async (chat) => {
+        const group = groups.get(chat.groupId)
+        if (group === undefined) return []
+        const newest = await this.#newest(chat.groupId)
+        const now = world.now()
+        return [chatView(chat, world.engine.summary(group), newest, { viewer, now })]
+      }),
+    )
+    return views.flat().sort((a, b) => b.lastActivity - a.lastActivity)
+  }
+
+  group(groupId: string): GroupView {
+    const { groups, world, viewer } = this.#session
+    const group = groups.require(groupId)
+    return groupView(group, world.engine.summary(group), viewer)
+  }
+
+  async timeline(
+    groupId: string,
+    { limit = DEFAULT_PAGE, before }: { limit?: number; before?: TimelineCursor },
+  ): Promise<TimelinePage> {
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+      throw new ClientError("invalid_input", `A page holds 1 to ${MAX_PAGE} items.`)
+    }
+    const { groups, timeline, viewer } = this.#session
+    groups.require(groupId)
+    const page = await timeline.page(groupId, limit, before)
+    return {
+      items: page.records.map((record) => timelineItem(record, viewer)),
+      before: page.before,
+    }
+  }
+
+  invites(): readonly InviteView[] {
+    const { invites, viewer } = this.#session
+    return invites.open().map((invite) => inviteView(invite, viewer))
+  }
+
+  fingerprint(groupId: string) {
+    const { groups, world } = this.#session
+    return world.engine.fingerprint(groups.require(groupId))
+  }
+
+  async #newest(groupId: string): Promise<TimelineRecord | undefined> {
+    for (const depth of PREVIEW_DEPTHS) {
+      const { records, before } = await this.#session.timeline.page(groupId, depth, undefined)
+      const found = [...records].reverse().find(isPreviewable)
+      if (found !== undefined || before === undefined) return found
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,291 @@
+// One account at work: everything between the mailbox, the relays and the store, from opening to closing.
+
+import { relayAuthTemplate } from "../nostr/relay-auth.ts"
+import { RelayPool } from "../nostr/pool.ts"
+import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
+import type { PublishOutcome } from "../marmot/engine-types.ts"
+import type { Account } from "./account.ts"
+import type { ClientChange, DeliveryView } from "./api.ts"
+import { Chats } from "./chats.ts"
+import { Contacts } from "./contacts.ts"
+import { Cursors, OVERLAP } from "./cursors.ts"
+import { Directory } from "./directory.ts"
+import type { Draft } from "./draft.ts"
+import { performEffects } from "./group-effects.ts"
+import { GroupIntake } from "./group-intake.ts"
+import { Groups } from "./groups.ts"
+import { Inbox, INBOX } from "./inbox.ts"
+import { Invites } from "./invites.ts"
+import { KeyPackages } from "./key-packages.ts"
+import { Mailbox } from "./mailbox.ts"
+import { Maintenance } from "./maintenance.ts"
+import { Outbox, receiptsOf } from "./outbox.ts"
+import type { Publication } from "./outbox.ts"
+import type { World } from "./ports.ts"
+import { Reachability } from "./reachability.ts"
+import { SeenEvents } from "./seen-events.ts"
+import { Timeline } from "./timeline.ts"
+import type { Viewer } from "./views.ts"
+import { WelcomeSender } from "./welcome-sender.ts"
+
+export interface SessionOptions {
+  readonly world: Omit<World, "pool">
+  readonly WebSocket: WebSocketConstructor
+  readonly account: Account
+  onChange(change: ClientChange): void
+}
+
+/** Quiet period between two announcements that the connection view is different. */
+const PROGRESS_MS = 100
+
+export class Session {
+  readonly world: World
+  readonly account: Account
+  readonly mailbox: Mailbox
+  readonly chats = new Chats()
+  readonly invites = new Invites()
+  readonly keyPackages = new KeyPackages()
+  readonly cursors = new Cursors()
+  readonly timeline: Timeline
+  readonly seen: SeenEvents
+  readonly outbox: Outbox
+  readonly contacts: Contacts
+  readonly directory: Directory
+  readonly welcomes: WelcomeSender
+  readonly groups: Groups
+  readonly intake: GroupIntake
+  readonly inbox: Inbox
+  readonly reachability: Reachability
+  readonly viewer: Viewer
+  readonly #maintenance: Maintenance
+  readonly #onChange: (change: ClientChange) => void
+  #progress: ReturnType<World["timers"]["setTimeout"]> | undefined
+  #closed = false
+
+  private constructor({ world: given, WebSocket, account, onChange }: SessionOptions) {
+    const { signer } = account
+    const pool = new RelayPool({
+      WebSocket,
+      auth: (relay, challenge) =>
+        signer.signEvent(relayAuthTemplate(relay, challenge, given.now())),
+      onProblem: (_relay, error) => given.log("a relay misbehaves", error),
+    })
+    const world: World = { ...given, pool }
+    const { store, log } = world
+    const mailbox = new Mailbox({
+      batch: (ops) => store.batch(ops),
+      now: () => world.now(),
+      onChange,
+      log,
+    })
+    this.world = world
+    this.account = account
+    this.mailbox = mailbox
+    this.#onChange = onChange
+    const { chats, invites, keyPackages, cursors } = this
+    const progressed = () => this.#progressed()
+
+    this.timeline = new Timeline(store, chats)
+    this.seen = new SeenEvents(store)
+    this.outbox = new Outbox(world, mailbox, {
+      concluded: (draft, publication, outcome) => this.#concluded(draft, publication, outcome),
+      progressed: (draft, publication) => this.#delivered(draft, publication),
+    })
+    this.contacts = new Contacts({
+      world,
+      mailbox,
+      relays: () => this.ownRelays,
+      named: (draft) => this.#named(draft),
+    })
+    this.directory = new Directory({
+      world,
+      contacts: this.contacts,
+      self: account.pubkey,
+      ownRelays: () => this.ownRelays,
+    })
+    const { outbox, directory, timeline, seen } = this
+    this.welcomes = new WelcomeSender({
+      world,
+      mailbox,
+      outbox,
+      directory,
+      signer,
+      self: account.pubkey,
+    })
+    const { welcomes } = this
+    const groups: Groups = new Groups({
+      world,
+      mailbox,
+      chats,
+      perform: (draft, group, effects) =>
+        performEffects(draft, group, effects, {
+          timeline,
+          outbox,
+          welcomes,
+          cursors,
+          waiters: groups.waiters,
+          refetch: () => this.intake.refresh(true),
+        }),
+      changed: () => this.intake.refresh(),
+    })
+    this.groups = groups
+    const common = { world, mailbox, groups, cursors, seen, progressed }
+    this.intake = new GroupIntake({ ...common, chats, outbox })
+    this.inbox = new Inbox({ ...common, account, invites, keyPackages })
+    this.reachability = new Reachability({
+      world,
+      mailbox,
+      outbox,
+      account,
+      keyPackages,
+      relaysChanged: () => this.inbox.refresh(),
+      changed: () => this.#announce({ topic: "session" }),
+    })
+    this.viewer = { self: account.pubkey, person: (pubkey) => this.#person(pubkey) }
+    this.#maintenance = new Maintenance({
+      world,
+      mailbox,
+      groups,
+      chats,
+      invites,
+      keyPackages,
+      reachability: this.reachability,
+    })
+  }
+
+  /** Reads everything, takes up what a former run left, and starts to listen. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const session = new Session(options)
+    try {
+      await session.#load()
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+    session.#start()
+    return session
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const { groups, outbox, welcomes, intake, inbox, contacts, reachability, world } = this
+    for (const part of [groups, outbox, welcomes, intake, inbox, contacts, reachability]) part.close()
+    this.#maintenance.close()
+    if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
+    await this.mailbox.close()
+    world.pool.close()
+  }
+
+  /** Relays that this account uses anyway. */
+  get ownRelays(): readonly string[] {
+    const { account, world } = this
+    return [...new Set([...world.defaultRelays, ...account.record.relays, ...account.writeRelays])]
+  }
+
+  async #load(): Promise<void> {
+    const { world, chats, invites, keyPackages, cursors, outbox, contacts, welcomes, groups } = this
+    for (const part of [chats, invites, keyPackages, cursors]) await part.load(world.store)
+    for (const part of [outbox, contacts, welcomes]) await part.load()
+    await groups.load(this.account.device)
+    await this.mailbox.run(async (draft) => {
+      for (const { groupId } of groups.all()) {
+        await this.seen.load(draft, groupId, this.#oldestAsked(groupId))
+      }
+      await this.seen.load(draft, INBOX, 0)
+      this.#owePending(draft)
+    })
+  }
+
+  /** Behaviour §9.3: a staged Commit whose acknowledgement is unknown is sent again, byte for byte the same. */
+  #owePending(draft: Draft): void {
+    for (const { groupId, pending } of this.groups.all()) {
+      if (pending === undefined) continue
+      const { event, relays } = pending
+      this.outbox.add(draft, { event, relays, purpose: "commit", groupId, innerId: undefined })
+    }
+  }
+
+  #start(): void {
+    const { world, outbox, welcomes, groups, intake, inbox, reachability } = this
+    world.pool.onStatus(({ url, status }) => {
+      if (status === "connected") this.#connected(url)
+      if (status === "disconnected") {
+        intake.disconnected(url)
+        inbox.disconnected(url)
+      }
+      this.#progressed()
+    })
+    outbox.start()
+    welcomes.start()
+    groups.start()
+    intake.refresh()
+    inbox.refresh()
+    reachability.check()
+    this.#maintenance.start()
+  }
+
+  #connected(url: string): void {
+    this.outbox.wake(url)
+    this.welcomes.wake()
+    this.#maintenance.connected()
+  }
+
+  /** The earliest time from which a relay may still be asked about a group; older events need no memory. */
+  #oldestAsked(groupId: string): number {
+    const routes = this.world.engine.summary(this.groups.require(groupId)).routes
+    const relays = routes.flatMap((route) => route.relays)
+    const since = this.chats.get(groupId)?.createdAt ?? 0
+    return Math.min(...relays.map((url) => this.cursors.get(groupId, url) ?? since), Infinity) - OVERLAP
+  }
+
+  async #concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void> {
+    const { purpose, groupId, event } = publication
+    if (purpose === "account") return this.reachability.concluded(draft, publication, outcome)
+    if (purpose === "welcome") return
+    if (groupId === undefined || this.groups.get(groupId, draft) === undefined) return
+    await this.groups.apply(draft, groupId, { type: "published", eventId: event.id, outcome })
+  }
+
+  async #delivered(draft: Draft, publication: Publication): Promise<void> {
+    const { groupId, innerId, event } = publication
+    if (groupId === undefined || innerId === undefined) return
+    const record = await this.timeline.message(draft, groupId, innerId)
+    // Sent again in the meantime: the older event's fate is no longer the message's.
+    if (record?.eventId !== event.id) return
+    const delivery = deliveryOf(publication)
+    await this.timeline.setDelivery(draft, groupId, innerId, { delivery })
+  }
+
+  #person(pubkey: string) {
+    const view = this.contacts.person(pubkey)
+    if (pubkey !== this.account.pubkey) return view
+    return { ...view, name: this.account.record.name ?? view.name }
+  }
+
+  #named(draft: Draft): void {
+    for (const topic of ["session", "chats", "invites"] as const) draft.change({ topic })
+    for (const { groupId } of this.groups.all()) {
+      draft.change({ topic: "group", groupId })
+      draft.change({ topic: "timeline", groupId })
+    }
+  }
+
+  #progressed(): void {
+    if (this.#closed) return
+    this.#progress ??= this.world.timers.setTimeout(() => {
+      this.#progress = undefined
+      this.#announce({ topic: "connection" })
+    }, PROGRESS_MS)
+  }
+
+  #announce(change: ClientChange): void {
+    if (!this.#closed) this.#onChange(change)
+  }
+}
+
+function deliveryOf(publication: Publication): DeliveryView {
+  const relays = receiptsOf(publication)
+  if (publication.acceptedAt !== undefined) return { status: "sent", relays }
+  if (publication.targets.some(({ state }) => state === "owed")) return { status: "pending" }
+  return { status: "failed", reason: "No relay accepted the message.", relays }
+}

@@ -1,0 +1,179 @@
+// What the user interface is shown, made of records and engine states. Plain data, no protocol state.
+
+import type { GroupSummary, MarmotGroup } from "../marmot/engine-types.ts"
+import type {
+  ChatView,
+  GroupView,
+  InviteView,
+  MemberView,
+  PersonView,
+  SystemEvent,
+  TimelineItem,
+} from "./api.ts"
+import type { ChatRecord } from "./chats.ts"
+import type { InviteRecord } from "./invites.ts"
+import { isChatKind, timeOf } from "./timeline-records.ts"
+import type { RowChange, TimelineRecord } from "./timeline-records.ts"
+
+export interface Viewer {
+  /** The account of this device. */
+  readonly self: string
+  person(pubkey: string): PersonView
+}
+
+export function groupView(group: MarmotGroup, summary: GroupSummary, viewer: Viewer): GroupView {
+  const { groupId, name, description, epoch, standing, members, admins } = summary
+  return {
+    groupId,
+    name,
+    description,
+    epoch,
+    standing,
+    members: memberViews(members, admins, viewer),
+    relays: summary.routes[0]?.relays ?? [],
+    canManage: standing === "active" && admins.includes(viewer.self),
+    busy: isBusy(group),
+  }
+}
+
+export function memberViews(
+  members: readonly string[],
+  admins: readonly string[],
+  viewer: Viewer,
+): readonly MemberView[] {
+  return members.map((pubkey) => ({
+    ...viewer.person(pubkey),
+    isAdmin: admins.includes(pubkey),
+    isSelf: pubkey === viewer.self,
+  }))
+}
+
+export function chatView(
+  chat: ChatRecord,
+  summary: GroupSummary,
+  newest: TimelineRecord | undefined,
+  params: { readonly viewer: Viewer; readonly now: number },
+): ChatView {
+  const { groupId, name, standing, members } = summary
+  // A message that claims to come from the future must not stay on top for ever.
+  const at = newest === undefined ? chat.createdAt : Math.min(timeOf(newest), params.now / 1000)
+  return {
+    groupId,
+    name,
+    standing,
+    memberCount: members.length,
+    unread: chat.unread,
+    lastActivity: Math.floor(at),
+    preview: newest === undefined ? undefined : previewOf(newest, params.viewer),
+  }
+}
+
+export function inviteView(invite: InviteRecord, viewer: Viewer): InviteView {
+  const { groupId, name, description, inviter, members, admins } = invite.preview
+  return {
+    inviteId: invite.inviteId,
+    groupId,
+    groupName: name,
+    description,
+    inviter: viewer.person(inviter),
+    members: memberViews(members, admins, viewer),
+    receivedAt: invite.receivedAt,
+  }
+}
+
+export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineItem {
+  if (record.type === "system") {
+    const { id, createdAt, change } = record
+    return { type: "system", id, createdAt, change: systemEvent(change, viewer) }
+  }
+  const { id, pubkey, created_at, kind, content, tags } = record.rumor
+  return {
+    type: "message",
+    messageId: id,
+    author: viewer.person(pubkey),
+    own: record.own,
+    createdAt: created_at,
+    kind,
+    content,
+    tags,
+    delivery: record.delivery,
+  }
+}
+
+/** Stands for the group in the chat list; reactions, edits and the like do not. */
+export function isPreviewable(record: TimelineRecord): boolean {
+  return record.type === "system" || isChatKind(record.rumor.kind)
+}
+
+function systemEvent(change: RowChange, viewer: Viewer): SystemEvent {
+  const person = (pubkey: string) => viewer.person(pubkey)
+  switch (change.type) {
+    case "member_removed":
+      return change.subject === viewer.self
+        ? { event: "removed_self", actor: person(change.actor) }
+        : { event: change.type, actor: person(change.actor), subject: person(change.subject) }
+    case "member_added":
+    case "admin_added":
+    case "admin_removed":
+      return { event: change.type, actor: person(change.actor), subject: person(change.subject) }
+    case "member_left":
+      return { event: change.type, subject: person(change.subject) }
+    case "group_renamed":
+      return { event: change.type, actor: person(change.actor), name: change.name }
+    case "description_changed":
+    case "group_disbanded":
+    case "group_created":
+    case "joined":
+      return { event: change.type, actor: person(change.actor) }
+    case "change_lost":
+      return { event: change.type, text: change.text }
+  }
+}
+
+const MAX_PREVIEW = 200
+
+function previewOf(record: TimelineRecord, viewer: Viewer): ChatView["preview"] {
+  if (record.type === "message") {
+    const author = viewer.person(record.rumor.pubkey)
+    return { author, text: [...record.rumor.content].slice(0, MAX_PREVIEW).join("") }
+  }
+  return { author: undefined, text: rowText(systemEvent(record.change, viewer)) }
+}
+
+const nameOf = ({ name, npub }: PersonView) => name ?? `${npub.slice(0, 10)}…`
+
+/** A system row in one line of English, for the chat list. */
+function rowText(row: SystemEvent): string {
+  switch (row.event) {
+    case "group_created":
+      return `${nameOf(row.actor)} made the group`
+    case "joined":
+      return `${nameOf(row.actor)} joined`
+    case "member_added":
+      return `${nameOf(row.actor)} added ${nameOf(row.subject)}`
+    case "member_removed":
+      return `${nameOf(row.actor)} removed ${nameOf(row.subject)}`
+    case "member_left":
+      return `${nameOf(row.subject)} left`
+    case "admin_added":
+      return `${nameOf(row.actor)} made ${nameOf(row.subject)} an admin`
+    case "admin_removed":
+      return `${nameOf(row.subject)} is no admin any more`
+    case "group_renamed":
+      return `${nameOf(row.actor)} named the group “${row.name}”`
+    case "description_changed":
+      return `${nameOf(row.actor)} changed the description`
+    case "removed_self":
+      return `${nameOf(row.actor)} removed you`
+    case "group_disbanded":
+      return `${nameOf(row.actor)} ended the group`
+    case "change_lost":
+      return row.text
+  }
+}
+
+function isBusy({ lifecycle, pass, pending, intents }: MarmotGroup): boolean {
+  return (
+    pending !== undefined || pass !== undefined || intents.length > 0 || lifecycle === "recovering"
+  )
+}

@@ -23,7 +23,7 @@ export function addressOf(event: NostrEvent): string | undefined {
 }
 
 /** NIP-40, Unix seconds; a value that is no decimal integer counts as none. */
-export function expirationOf(event: NostrEvent): number | undefined {
+function expirationOf(event: NostrEvent): number | undefined {
   const value = firstTag(event, "expiration")
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }

@@ -147,10 +147,21 @@ export class EventStore {
       await next.close()
     }
     await rename(temporary, this.#path)
+    await syncDirectory(this.#options.dataDir ?? "")
     await this.#log?.close()
     this.#log = await open(this.#path, "a")
     this.#lines = this.index.size
     this.#length = length
+  }
+}
+
+/** Without it, a crash of the machine could bring the old log back, and lose what went into the new one. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r")
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 

@@ -8,7 +8,7 @@ import { RelayError, SignerError } from "./error.ts"
 
 export { bytesToHex }
 
-export type Tags = readonly (readonly string[])[]
+type Tags = readonly (readonly string[])[]
 
 /** What a signer is asked to sign: an event without author, id and signature. */
 export interface EventTemplate {
@@ -40,7 +40,7 @@ export interface NostrEvent extends Rumor {
 export type RandomBytes = (length: number) => Uint8Array
 
 /** What `parseEvent` accepts at most. A frame's size is limited before it is parsed. */
-export const eventLimits = { content: 8 * 1024 * 1024, tags: 16_384, tagValues: 4_096 } as const
+const eventLimits = { content: 8 * 1024 * 1024, tags: 16_384, tagValues: 4_096 } as const
 
 /**
  * The event id: lowercase hex SHA-256 over `JSON.stringify([0, pubkey, created_at, kind, tags, content])` in UTF-8

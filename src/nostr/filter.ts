@@ -19,7 +19,7 @@ export interface Filter {
 }
 
 /** What `parseFilter` accepts at most. */
-export const filterLimits = { values: 10_000, valueLength: 1_024 } as const
+const filterLimits = { values: 10_000, valueLength: 1_024 } as const
 
 /** Whether `event` matches; `limit` plays no part. */
 export function matchesFilter(filter: Filter, event: NostrEvent): boolean {

@@ -12,7 +12,7 @@ import {
 import type { NostrEvent, RandomBytes, Rumor } from "./event.ts"
 import type { Signer } from "./signer.ts"
 
-export const SEAL_KIND = 13
+const SEAL_KIND = 13
 export const GIFT_WRAP_KIND = 1059
 
 /** Seals and wraps are dated up to two days back; `since` in a query for them goes back as far (seconds). */

@@ -2,7 +2,7 @@
 
 import type { EventTemplate, NostrEvent } from "./event.ts"
 
-export const RELAY_AUTH_KIND = 22242
+const RELAY_AUTH_KIND = 22242
 
 /** What the account signs to authenticate to `relay`. `now` in Unix milliseconds. */
 export function relayAuthTemplate(relay: string, challenge: string, now: number): EventTemplate {

@@ -183,9 +183,13 @@ export class RelaySocket {
     clearTimeout(this.#timer)
     this.#heard = false
     this.#options.probe()
-    this.#timer = setTimeout(() => {
+    const decide = () => {
       if (this.#heard) this.#watch()
       else this.drop()
+    }
+    // Once more around the event loop: after a long computation the answer may be waiting behind this timer.
+    this.#timer = setTimeout(() => {
+      this.#timer = setTimeout(decide, 0)
     }, this.#options.timing.answer)
   }
 

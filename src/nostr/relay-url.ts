@@ -3,7 +3,7 @@
 import { RelayError } from "./error.ts"
 
 /** The longest relay URL, in UTF-8 bytes. */
-export const MAX_RELAY_URL_LENGTH = 512
+const MAX_RELAY_URL_LENGTH = 512
 
 /** Whether `text` is, exactly as it stands, a relay URL: absolute ws(s), a host, no credentials, no fragment. */
 export function isRelayUrl(text: string): boolean {

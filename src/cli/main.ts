@@ -1,0 +1,111 @@
+// The headless client: requests on standard input, answers and events on standard output, logs on standard error.
+
+import { randomBytes } from "node:crypto"
+import { createInterface } from "node:readline"
+import { parseArgs } from "node:util"
+import { openClient } from "../client/client.ts"
+import type { Client } from "../client/client.ts"
+import { asFailure } from "../client/failure.ts"
+import { NodeWebSocket } from "../nostr/node-socket.ts"
+import { relayUrlFromInput } from "../nostr/relay-url.ts"
+import { openFileStore, openMemoryStore } from "../store/index.ts"
+import { Announcer } from "./announcer.ts"
+import { callMethod } from "./methods.ts"
+import { CliError, idOf, parseRequest } from "./protocol.ts"
+import type { Request } from "./protocol.ts"
+
+const USAGE = "usage: cli --relays wss://…[,wss://…] [--blossom https://…] [--state DIR]"
+
+/** Requests are met in order, but one that waits for the world for longer than this lets the next one begin. */
+const PATIENCE_MS = 2_000
+/** What follows these needs what they did. */
+const BARRIER = /^(account\..*|sync|shutdown)$/
+
+const write = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const log = (text: string) => process.stderr.write(`${text}\n`)
+
+function failureOf(error: unknown): { code: string; message: string } {
+  if (error instanceof CliError) return { code: error.code, message: error.message }
+  return asFailure(error)
+}
+
+async function answer(client: Client, { id, method, params }: Request): Promise<void> {
+  try {
+    write({ id, result: await callMethod(client, method, params) })
+  } catch (error) {
+    write({ id, error: failureOf(error) })
+  }
+}
+
+async function start(): Promise<Client> {
+  const { values } = parseArgs({
+    options: {
+      relays: { type: "string" },
+      blossom: { type: "string" },
+      state: { type: "string" },
+    },
+  })
+  const { relays = "", state } = values
+  const defaultRelays = relays
+    .split(",")
+    .filter((url) => url.trim() !== "")
+    .map(relayUrlFromInput)
+  if (defaultRelays.length === 0) throw new CliError("invalid_params", USAGE)
+  return openClient({
+    openStore: () => (state === undefined ? openMemoryStore() : openFileStore(state)),
+    WebSocket: NodeWebSocket,
+    random: (length) => new Uint8Array(randomBytes(length)),
+    defaultRelays,
+    log: (message, error) => {
+      const reason = error instanceof Error ? `: ${error.name}: ${error.message}` : ""
+      log(`${message}${reason}`)
+    },
+  })
+}
+
+async function serve(client: Client): Promise<void> {
+  const announcer = new Announcer(client, (event, data) => write({ event, data }))
+  const onError = (error: unknown) => write({ event: "error", data: failureOf(error) })
+  await announcer.start(onError)
+  const running = new Set<Promise<void>>()
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    if (line.trim() === "") continue
+    const request = readRequest(line)
+    if (request === undefined) continue
+    if (BARRIER.test(request.method)) await Promise.all(running)
+    if (request.method === "shutdown") {
+      await client.close()
+      write({ id: request.id, result: {} })
+      return
+    }
+    const done = answer(client, request).finally(() => running.delete(done))
+    running.add(done)
+    if (BARRIER.test(request.method)) await done
+    else await Promise.race([done, pause(PATIENCE_MS)])
+  }
+  await Promise.all(running)
+  await client.close()
+}
+
+function readRequest(line: string): Request | undefined {
+  try {
+    return parseRequest(line)
+  } catch (error) {
+    write({ id: idOf(line), error: failureOf(error) })
+    return undefined
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
+}
+
+try {
+  await serve(await start())
+  // Answers that are still in the pipe go out first.
+  process.stdout.write("", () => process.exit(0))
+} catch (error) {
+  log(error instanceof Error ? error.message : "could not start")
+  process.exitCode = 1
+  process.stdout.write("", () => process.exit(1))
+}

@@ -12,6 +12,7 @@ import { hpke } from "./hpke.ts"
 import { hashFunctions } from "./primitives.ts"
 import { labels } from "./registry.ts"
 import type { CipherSuite } from "./suites.ts"
+import { isUsableX25519Key } from "./x25519-strict.ts"
 
 export interface CryptoOptions {
   readonly suite: CipherSuite
@@ -28,8 +29,12 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
   const hashes = hashFunctions(suite.hash.name)
   const kem = hpke(suite, hashes, backEnd, random)
 
-  const expandWithLabel = (secret: Uint8Array, label: string, context: Uint8Array, length: number) =>
-    hashes.expand(secret, kdfLabel(label, context, length), length)
+  const expandWithLabel = (
+    secret: Uint8Array,
+    label: string,
+    context: Uint8Array,
+    length: number,
+  ) => hashes.expand(secret, kdfLabel(label, context, length), length)
 
   const verify = async ({ publicKey, label, content, signature }: SignatureToVerify) => {
     if (!isStrictPoint(publicKey) || !isStrictSignature(signature)) return false
@@ -61,14 +66,19 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
       }
     },
     generateSignatureKeyPair: () => backEnd.signatureKeyPair(random(32)),
-    sign: (privateKey, label, content) => backEnd.sign(privateKey, labelled(label, content)),
+    async sign(privateKey, label, content) {
+      // One engine's WebCrypto signs with the first 32 bytes of a longer key.
+      if (privateKey.length !== 32)
+        throw new MlsError("misuse", "an Ed25519 seed has 32 bytes", "5.1")
+      return backEnd.sign(privateKey, labelled(label, content))
+    },
     verify,
     verifyAll: (checks) => Promise.all(checks.map(verify)),
     generateKemKeyPair: () => kem.deriveKeyPair(random(32)),
     deriveKemKeyPair: (ikm) => kem.deriveKeyPair(ikm),
     validateKemPublicKey(publicKey) {
-      if (publicKey.length !== 32) {
-        throw new MlsError("invalid_public_key", "an X25519 key has 32 bytes", "5.1")
+      if (!isUsableX25519Key(publicKey)) {
+        throw new MlsError("invalid_public_key", "a KEM public key can't be used", "5.1.3")
       }
     },
     encryptWithLabel: (publicKey, label, context, plaintext) =>

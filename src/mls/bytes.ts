@@ -21,6 +21,11 @@ export function bytesToHex(bytes: Uint8Array): string {
   return hex
 }
 
+/** The bytes of an even number of hexadecimal digits that our own code wrote down. */
+export function hexToBytes(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let offset = 0

@@ -3,7 +3,10 @@
 import type { MlsCrypto } from "./crypto.ts"
 import { labels } from "./registry.ts"
 
-/** `MLS-Exporter(label, context, length)`; `length` in bytes, at most 255 times the hash's size. */
+/**
+ * `MLS-Exporter(label, context, length)`; `length` in bytes. Throws `MlsError` `misuse` for more than 255 times
+ * the hash's size.
+ */
 export function mlsExporter(
   crypto: MlsCrypto,
   exporterSecret: Uint8Array,

@@ -96,6 +96,9 @@ export function hpke(
   }
 
   const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) => {
+    if (privateKey.length !== PRIVATE_KEY_SIZE) {
+      throw new MlsError("misuse", `a KEM private key has ${PRIVATE_KEY_SIZE} bytes`, "5.1")
+    }
     const [{ publicKey }, dh] = await Promise.all([
       backEnd.kemKeyPair(privateKey),
       agree(backEnd, privateKey, kemOutput, "aead_failed"),

@@ -3,6 +3,7 @@
 import { expand, extract } from "@noble/hashes/hkdf.js"
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js"
+import { MlsError } from "./error.ts"
 import type { HashName } from "./suites.ts"
 
 const HASHES = { "SHA-256": sha256, "SHA-384": sha384, "SHA-512": sha512 } as const
@@ -11,7 +12,7 @@ export interface HashFunctions {
   hash(data: Uint8Array): Uint8Array
   mac(key: Uint8Array, data: Uint8Array): Uint8Array
   extract(salt: Uint8Array, ikm: Uint8Array): Uint8Array
-  /** `length` at most 255 times the hash's size. */
+  /** Throws `MlsError` `misuse` for a `length` of more than 255 times the hash's size. */
   expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array
 }
 
@@ -21,6 +22,11 @@ export function hashFunctions(name: HashName): HashFunctions {
     hash: (data) => hash(data),
     mac: (key, data) => hmac(hash, key, data),
     extract: (salt, ikm) => extract(hash, ikm, salt),
-    expand: (prk, info, length) => expand(hash, prk, info, length),
+    expand(prk, info, length) {
+      // RFC 5869 §2.3: "length of output keying material in octets (<= 255*HashLen)".
+      if (length > 255 * hash.outputLen)
+        throw new MlsError("misuse", `HKDF of ${length} bytes`, "8")
+      return expand(hash, prk, info, length)
+    },
   }
 }

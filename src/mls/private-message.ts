@@ -15,6 +15,7 @@ import {
 } from "./framing.ts"
 import { contentTypes, labels, senderTypes, wireFormats } from "./registry.ts"
 import {
+  type MessageKey,
   type RatchetKind,
   type RatchetLimits,
   type SecretTree,
@@ -85,7 +86,9 @@ export async function protectPrivate(
   plaintext.fixed(new Uint8Array(padding))
   const nonce = guarded(key.nonce, reuseGuard)
   const aad = encode(encodeContentAad, content)
-  const ciphertext = await crypto.aeadSeal(key.key, nonce, aad, plaintext.finish())
+  const ciphertext = await crypto.aeadSeal(key.key, nonce, aad, plaintext.finish()).finally(() => {
+    wipe(key)
+  })
   const senderData = { leaf, generation: key.generation, reuseGuard }
   const sealer = senderDataKey(crypto, protection.senderDataSecret, ciphertext)
   const encryptedSenderData = await crypto.aeadSeal(
@@ -132,12 +135,11 @@ export async function unprotectPrivate(
     senderData.generation,
     options.limits,
   )
-  const plaintext = await crypto.aeadOpen(
-    key.key,
-    guarded(key.nonce, senderData.reuseGuard),
-    encode(encodeContentAad, message),
-    message.ciphertext,
-  )
+  const nonce = guarded(key.nonce, senderData.reuseGuard)
+  const aad = encode(encodeContentAad, message)
+  const plaintext = await crypto.aeadOpen(key.key, nonce, aad, message.ciphertext).finally(() => {
+    wipe(key)
+  })
   const { groupId, epoch, authenticatedData } = message
   const sender = { senderType: senderTypes.member, leafIndex: senderData.leaf }
   const { body, auth } = parsePlaintext(plaintext, message.contentType)
@@ -164,6 +166,12 @@ function parsePlaintext(plaintext: Uint8Array, contentType: ContentType) {
 
 function kindOf(content: { readonly contentType: ContentType }): RatchetKind {
   return content.contentType === contentTypes.application ? "application" : "handshake"
+}
+
+/** §9.2: a key that was used is deleted. No state shares these bytes. */
+function wipe({ key, nonce }: MessageKey): void {
+  key.fill(0)
+  nonce.fill(0)
 }
 
 function guarded(nonce: Uint8Array, guard: Uint8Array): Uint8Array {
@@ -193,9 +201,10 @@ const decodeSenderData: Decoder<SenderData> = (reader) => ({
 })
 
 /** `SenderDataAAD`. */
-const encodeSenderDataAad: Encoder<
-  Pick<PrivateMessage, "groupId" | "epoch" | "contentType">
-> = (writer, value) => {
+const encodeSenderDataAad: Encoder<Pick<PrivateMessage, "groupId" | "epoch" | "contentType">> = (
+  writer,
+  value,
+) => {
   writer.opaque(value.groupId)
   writer.u64(value.epoch)
   writer.u8(value.contentType)

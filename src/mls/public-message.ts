@@ -71,8 +71,10 @@ export function unprotectPublic(
   if (content.contentType === contentTypes.application) {
     throw new MlsError("application_not_encrypted", "application data in a PublicMessage", "6")
   }
-  if (message.membershipTag !== undefined) {
-    if (!constantTimeEqual(membershipTag(crypto, message, key), message.membershipTag)) {
+  // §6.2: the tag is there for the sender type member, and its value is what the receiver computes.
+  if (content.sender.senderType === senderTypes.member) {
+    const tag = message.membershipTag ?? new Uint8Array()
+    if (!constantTimeEqual(membershipTag(crypto, message, key), tag)) {
       throw new MlsError("membership_tag", "the membership tag is wrong", "6.2")
     }
   }

@@ -12,12 +12,14 @@ import {
   leafToNode,
   left,
   nodeIndex,
+  nodeWidth,
   right,
   root,
 } from "./tree-math.ts"
 
 export type RatchetKind = "handshake" | "application"
 
+/** What a caller was given is its own: it may overwrite the bytes, no state shares them. */
 export interface MessageKey {
   readonly generation: number
   readonly key: Uint8Array
@@ -94,7 +96,7 @@ export function messageKey(
     }
     const skipped = new Map(ratchet.skipped)
     skipped.delete(generation)
-    return { key, tree: withRatchet(opened.tree, leaf, kind, { ...ratchet, skipped }) }
+    return { key: copied(key), tree: withRatchet(opened.tree, leaf, kind, { ...ratchet, skipped }) }
   }
   if (generation - ratchet.generation > limits.forward) {
     throw new MlsError("generation_too_far", "the message skips too many generations", "9.2")
@@ -171,6 +173,11 @@ function advance(crypto: MlsCrypto, ratchet: Ratchet): { key: MessageKey; ratche
   }
 }
 
+/** An older state may still hold the key that it kept for a late message. */
+function copied({ generation, key, nonce }: MessageKey): MessageKey {
+  return { generation, key: key.slice(), nonce: nonce.slice() }
+}
+
 function withRatchet(
   tree: SecretTree,
   leaf: LeafIndex,
@@ -185,6 +192,8 @@ function withRatchet(
 
 /** First byte of an encoded SecretTree. */
 const FORMAT = 1
+/** More than any ratchet tree has; every node index stays within 32 bits. */
+const MAX_LEAVES = 2 ** 29
 
 const encodeKey: Encoder<MessageKey> = (writer, value) => {
   writer.u32(value.generation)
@@ -227,12 +236,24 @@ const encodeTree: Encoder<SecretTree> = (writer, value) => {
 const decodeTree: Decoder<SecretTree> = (reader) => {
   const format = reader.u8()
   if (format !== FORMAT) throw new MlsError("unsupported", `stored secret tree format ${format}`)
+  const leafCount = reader.u32()
+  // The arithmetic of trees ends only for a power of two.
+  if (leafCount === 0 || leafCount > MAX_LEAVES || (leafCount & (leafCount - 1)) !== 0) {
+    throw new MlsError("decode", `a stored secret tree of ${leafCount} leaves`)
+  }
+  const below = (index: number, limit: number): number => {
+    if (index >= limit) throw new MlsError("decode", `a stored secret tree without node ${index}`)
+    return index
+  }
+  const width = nodeWidth(leafCount)
   return {
-    leafCount: reader.u32(),
-    subtrees: new Map(reader.vector((r) => [nodeIndex(r.u32()), r.opaque()] as const)),
+    leafCount,
+    subtrees: new Map(
+      reader.vector((r) => [nodeIndex(below(r.u32(), width)), r.opaque()] as const),
+    ),
     ratchets: new Map(
       reader.vector((r) => {
-        const leaf = leafIndex(r.u32())
+        const leaf = leafIndex(below(r.u32(), leafCount))
         return [leaf, { handshake: decodeRatchet(r), application: decodeRatchet(r) }] as const
       }),
     ),

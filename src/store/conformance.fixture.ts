@@ -1,5 +1,6 @@
 // What every store has to do, as cases without a test runner: Node's unit tests run them, and so can a page.
 
+import { lcg } from "./disk.fixture.ts"
 import type { Driver } from "./driver.ts"
 import { StoreError } from "./error.ts"
 import type { StoreErrorCode } from "./error.ts"
@@ -406,15 +407,6 @@ const same = (left: Uint8Array | undefined, right: Uint8Array) =>
 
 function contains(bytes: Uint8Array, part: Uint8Array): boolean {
   return bytes.some((_, at) => same(bytes.subarray(at, at + part.length), part))
-}
-
-/** A repeatable row of integers below the bound given each time. */
-function lcg(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * bound)
-  }
 }
 
 function equal(actual: unknown, expected: unknown, what = ""): void {

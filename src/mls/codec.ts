@@ -95,8 +95,12 @@ export class Reader {
   }
 
   #uint(length: number): number {
+    // Not by `fixed`: most of what is read are small integers, and a view of each costs more than reading it.
+    if (length > this.remaining) throw malformed(`${length} bytes expected, ${this.remaining} left`)
     let value = 0
-    for (const byte of this.fixed(length)) value = value * 256 + byte
+    for (const end = this.#offset + length; this.#offset < end; this.#offset++) {
+      value = value * 256 + (this.bytes[this.#offset] ?? 0)
+    }
     return value
   }
 }

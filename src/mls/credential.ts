@@ -12,7 +12,7 @@ export type Credential =
   | { readonly kind: "unknown"; readonly type: number; readonly data: Uint8Array }
 
 /** Registry values (§17.5). */
-export const credentialTypes = { basic: 0x0001, x509: 0x0002 } as const
+const credentialTypes = { basic: 0x0001, x509: 0x0002 } as const
 
 /** The registry value of a credential's type. */
 export function credentialType(credential: Credential): number {

@@ -23,12 +23,12 @@ export interface ExternalSender {
   readonly credential: Credential
 }
 
-export const encodeExtension: Encoder<Extension> = (writer, value) => {
+const encodeExtension: Encoder<Extension> = (writer, value) => {
   writer.u16(value.type)
   writer.opaque(value.data)
 }
 
-export const decodeExtension: Decoder<Extension> = (reader) => ({
+const decodeExtension: Decoder<Extension> = (reader) => ({
   type: reader.u16(),
   data: reader.opaque(),
 })
@@ -85,12 +85,12 @@ export const decodeRequiredCapabilities: Decoder<RequiredCapabilities> = (reader
   credentials: decodeTypes(reader),
 })
 
-export const encodeExternalSender: Encoder<ExternalSender> = (writer, value) => {
+const encodeExternalSender: Encoder<ExternalSender> = (writer, value) => {
   writer.opaque(value.signatureKey)
   encodeCredential(writer, value.credential)
 }
 
-export const decodeExternalSender: Decoder<ExternalSender> = (reader) => ({
+const decodeExternalSender: Decoder<ExternalSender> = (reader) => ({
   signatureKey: reader.opaque(),
   credential: decodeCredential(reader),
 })

@@ -16,7 +16,7 @@ import {
 import { labels, protocolVersions } from "./registry.ts"
 
 /** All of a key package but its signature. */
-export interface KeyPackageContent {
+interface KeyPackageContent {
   readonly version: number
   readonly cipherSuite: number
   readonly initKey: Uint8Array

@@ -57,7 +57,7 @@ export interface LeafPosition {
 /** `LeafNodeSource` (§7.2). */
 const SOURCE = { key_package: 1, update: 2, commit: 3 } as const
 
-export const encodeCapabilities: Encoder<Capabilities> = (writer, value) => {
+const encodeCapabilities: Encoder<Capabilities> = (writer, value) => {
   encodeTypes(writer, value.versions)
   encodeTypes(writer, value.cipherSuites)
   encodeTypes(writer, value.extensions)
@@ -65,7 +65,7 @@ export const encodeCapabilities: Encoder<Capabilities> = (writer, value) => {
   encodeTypes(writer, value.credentials)
 }
 
-export const decodeCapabilities: Decoder<Capabilities> = (reader) => ({
+const decodeCapabilities: Decoder<Capabilities> = (reader) => ({
   versions: decodeTypes(reader),
   cipherSuites: decodeTypes(reader),
   extensions: decodeTypes(reader),

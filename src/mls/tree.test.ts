@@ -6,16 +6,17 @@ import { withShared } from "../../test/shared.ts"
 import { bytesToHex } from "./bytes.ts"
 import { CHUNK_SIZE } from "./chunked-array.ts"
 import { Reader } from "./codec.ts"
+import type { CountMap } from "./count-map.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type OwnKeyPackage, decodeKeyPackage } from "./key-package.ts"
 import { type LeafNode, decodeLeafNode } from "./leaf-node.ts"
 import { decodeRatchetTree, encodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { proposalTypes } from "./registry.ts"
 import { treeHash } from "./tree-hash.ts"
-import { RatchetTree } from "./tree-draft.ts"
 import { type LeafIndex, type NodeIndex, leafIndex, nodeIndex, root } from "./tree-math.ts"
 import { backends, codeOf, cryptoOf, fromHex, members } from "./tree.fixture.ts"
 import {
+  type RatchetTree,
   type TreeProposals,
   addLeaf,
   applyProposalsToTree,
@@ -249,11 +250,12 @@ function change(tree: RatchetTree, what: Step, tag: number): RatchetTree {
 
 /** Everything that is counted, as plain data. */
 function counts(tree: RatchetTree) {
-  const entries = Object.entries(tree.index).map(([name, map]) => [
+  const maps: Record<string, CountMap> = { ...tree.index }
+  const entries = Object.entries(maps).map(([name, map]) => ({
     name,
-    [...map.keys()].sort().map((key: string) => [key, map.count(key)]),
-    map.repeated,
-  ])
+    counts: [...map.keys()].sort().map((key) => [key, map.count(key)]),
+    repeated: map.repeated,
+  }))
   return { entries, members: memberCount(tree) }
 }
 

@@ -38,7 +38,7 @@ export interface NewPath {
 }
 
 /** A step of a new path with its secret. */
-export interface NewPathStep extends PathStep {
+interface NewPathStep extends PathStep {
   readonly pathSecret: Uint8Array
   readonly publicKey: Uint8Array
 }

@@ -17,12 +17,12 @@ export interface UpdatePath {
   readonly nodes: readonly UpdatePathNode[]
 }
 
-export const encodeHpkeCiphertext: Encoder<HpkeCiphertext> = (writer, value) => {
+const encodeHpkeCiphertext: Encoder<HpkeCiphertext> = (writer, value) => {
   writer.opaque(value.kemOutput)
   writer.opaque(value.ciphertext)
 }
 
-export const decodeHpkeCiphertext: Decoder<HpkeCiphertext> = (reader) => ({
+const decodeHpkeCiphertext: Decoder<HpkeCiphertext> = (reader) => ({
   kemOutput: reader.opaque(),
   ciphertext: reader.opaque(),
 })

@@ -43,6 +43,8 @@ export interface StateNode {
   readonly mls: GroupState | undefined
   /** Absent for the state that this device created or joined with. */
   readonly edge: CommitEdge | undefined
+  /** A convergence pass has weighed it (or it was made here); a state that was not opens a pass. */
+  readonly judged: boolean
 }
 
 /** What a Commit did, as far as selection, notification and retry need it. */
@@ -79,10 +81,12 @@ export interface AppRecord {
   readonly epoch: number
   /** Sending account, 64 hex. */
   readonly account: string
-  /** Absent where the payload was unusable: such a message witnesses nothing and shows nothing. */
+  /** Id of the inner event; absent where the payload was unusable: it witnesses nothing and shows nothing. */
+  readonly innerId: string | undefined
+  /** Kept until it was shown; of our own, as long as it could still be withdrawn and sent again. */
   readonly event: Rumor | undefined
-  /** Shown to the application at this moment. */
-  readonly delivered: boolean
+  /** What the application was last told about it. */
+  readonly shown: "held" | "shown" | "withdrawn"
   readonly own: boolean
 }
 
@@ -98,7 +102,6 @@ export interface DeferredMessage {
 export interface DeferredEvent {
   readonly event: NostrEvent
   readonly receivedAt: number
-  readonly attempts: number
 }
 
 /** Wishes of the local user. `intentId` is the caller's; the outcome names it. */
@@ -134,6 +137,8 @@ export interface PendingWelcome {
   readonly keyPackageEventId: string
   /** MLSMessage (mls_welcome). */
   readonly welcome: Uint8Array
+  /** The group's relays, as a hint to the recipient. */
+  readonly relays: readonly string[]
   /** Milliseconds; not before, so that a rival Commit can show itself first. */
   readonly notBefore: number
 }
@@ -235,14 +240,16 @@ export type Effect =
       readonly welcome: Uint8Array
       readonly relays: readonly string[]
     }
-  /** Show an application event; once per inner id, again only after a `withdraw`. */
+  /** Show an application event: new, or sent again by its author (same inner id: show it once). */
   | {
       readonly type: "deliver"
       readonly event: Rumor
       readonly epoch: number
       readonly own: boolean
     }
+  /** Hide a shown event: its branch lost. Keep it; `restore` shows it again. One of our own is sent again by itself. */
   | { readonly type: "withdraw"; readonly innerId: string; readonly own: boolean }
+  | { readonly type: "restore"; readonly innerId: string }
   | {
       readonly type: "notify"
       readonly commitDigest: StateId

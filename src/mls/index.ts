@@ -1,5 +1,85 @@
 // RFC 9420: the public API of the MLS layer. Everything above imports from here only.
 
 export type * from "./group-types.ts"
-export type { MlsCrypto, KeyPair } from "./crypto.ts"
+
+// §5, §17.1: cryptography
+export { type CryptoOptions, createCrypto } from "./backend.ts"
+export type { KeyPair, MlsCrypto } from "./crypto.ts"
+export { type CipherSuite, cipherSuite } from "./suites.ts"
 export { MlsError, type MlsErrorCode } from "./error.ts"
+export {
+  contentTypes,
+  extensionTypes,
+  proposalTypes,
+  senderTypes,
+  wireFormats,
+} from "./registry.ts"
+
+// §2.1, §5.3, §6, §7, §10, §13: structures
+export { type Decoder, type Encoder, decode, encode } from "./codec.ts"
+export { type Credential, credentialType } from "./credential.ts"
+export {
+  type Extension,
+  type RequiredCapabilities,
+  decodeExtensions,
+  decodeRequiredCapabilities,
+  encodeExtensions,
+  encodeRequiredCapabilities,
+  findExtension,
+} from "./extensions.ts"
+export type { ContentType, Sender } from "./framing.ts"
+export {
+  type KeyPackage,
+  type KeyPackageOptions,
+  type OwnKeyPackage,
+  decodeKeyPackage,
+  decodeOwnKeyPackage,
+  encodeKeyPackage,
+  encodeOwnKeyPackage,
+  generateKeyPackage,
+  keyPackageRef,
+} from "./key-package.ts"
+export { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
+export { type Capabilities, type LeafNode, type Lifetime, encodeLeafNode } from "./leaf-node.ts"
+export { type MlsMessage, decodeMlsMessage, encodeMlsMessage } from "./message.ts"
+export type { Proposal } from "./proposal-codec.ts"
+export type { PreSharedKeyId } from "./psk.ts"
+export { type LeafIndex, leafIndex } from "./tree-math.ts"
+export { type Member, type RatchetTree, memberCount } from "./tree.ts"
+export { validateKeyPackage } from "./validate-key-package.ts"
+export { supports } from "./validate-leaf.ts"
+
+// §8, §11, §12: groups
+export { createCommit } from "./commit-create.ts"
+export { joinByExternalCommit } from "./external.ts"
+export { exportGroupInfo } from "./group-info.ts"
+export {
+  createGroup,
+  createProposal,
+  createUpdateProposal,
+  encryptApplication,
+  exportSecret,
+  leafNodeOf,
+  members,
+} from "./group.ts"
+export { peekMessage } from "./peek.ts"
+export { processMessage } from "./process.ts"
+export { identifySender } from "./verify-message.ts"
+export { joinGroup, welcomeRefs } from "./welcome.ts"
+
+// draft-ietf-mls-extensions: components
+export {
+  type AppDataDictionary,
+  type AppDataUpdate,
+  type AppEphemeral,
+  type SafeAadItem,
+  appDataDictionary,
+  appDataExtension,
+  componentIds,
+  decodeAppDataDictionary,
+  decodeComponentsList,
+  decodeSafeAad,
+  encodeAppDataDictionary,
+  encodeComponentsList,
+  encodeSafeAad,
+} from "./app-data.ts"

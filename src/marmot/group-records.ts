@@ -1,0 +1,179 @@
+// Marmot durability §9.2: a group as named records, so that a step stores only what it changed.
+
+import { decodeGroupState, encodeGroupState, MlsError } from "../mls/index.ts"
+import type {
+  AppRecord,
+  CommitEdge,
+  DeferredEvent,
+  DeferredMessage,
+  DeviceIdentity,
+  Intent,
+  MarmotGroup,
+  MessageId,
+  PendingCommit,
+  PendingWelcome,
+  StateId,
+  StateNode,
+} from "./engine-types.ts"
+import { MarmotError } from "./error.ts"
+import { parseRecord, writeRecord } from "./record-json.ts"
+
+/** One record; two of the same name are equal exactly if their identities are the same value (`===`). */
+export interface GroupRecord {
+  readonly identity: unknown
+  encode(): Uint8Array
+}
+
+const VERSION = 1
+
+/** The small facts, rewritten whenever one of them changes. */
+type Head = Pick<
+  MarmotGroup,
+  | "groupId"
+  | "lifecycle"
+  | "tip"
+  | "pass"
+  | "leaving"
+  | "autoCommitAt"
+  | "standing"
+  | "refetchSince"
+  | "priorRoutes"
+> & { readonly version: number }
+
+interface StoredNode {
+  readonly parent: StateId | undefined
+  readonly epoch: number
+  readonly edge: CommitEdge | undefined
+  readonly judged: boolean
+  readonly readable: boolean
+}
+
+type StoredPending = Omit<PendingCommit, "node"> & {
+  readonly id: StateId
+  readonly node: StoredNode
+}
+
+/** All records of a group, by name. Names are unique within the group and hold no secret. */
+export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecord> {
+  const records = new Map<string, GroupRecord>()
+  const put = (name: string, value: unknown, identity: unknown = value) =>
+    records.set(name, { identity, encode: () => writeRecord(value) })
+
+  const head = headOf(group)
+  put("head", head, JSON.stringify(head))
+  put("intents", group.intents)
+  put("welcomes", group.welcomes)
+  put("seen", [...group.seen], group.seen)
+  for (const node of group.states.values()) putNode(records, "state", node)
+  for (const app of group.apps.values()) put(`app/${app.messageId}`, app)
+  for (const input of group.deferred.values()) put(`deferred/${input.messageId}`, input)
+  for (const [id, input] of group.unopened) put(`unopened/${id}`, input)
+  if (group.pending !== undefined) {
+    const { node, ...rest } = group.pending
+    put("pending", { ...rest, id: node.id, node: storedNode(node) }, group.pending)
+    putNode(records, "staged", node)
+  }
+  return records
+}
+
+/** The group that `records` describe. Throws `MarmotError` `corrupt_state`: nothing is guessed. */
+export function restoreGroup(
+  records: ReadonlyMap<string, Uint8Array>,
+  device: DeviceIdentity,
+): MarmotGroup {
+  try {
+    return restore(records, device)
+  } catch (error) {
+    if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
+    throw new MarmotError("corrupt_state", `a stored group can't be read: ${error.message}`)
+  }
+}
+
+function headOf(group: MarmotGroup): Head {
+  const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
+  const { refetchSince, priorRoutes } = group
+  const waiting = { pass, leaving, autoCommitAt, refetchSince }
+  return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, ...waiting }
+}
+
+function storedNode(node: StateNode): StoredNode {
+  const { parent, epoch, edge, judged } = node
+  return { parent, epoch, edge, judged, readable: node.mls !== undefined }
+}
+
+function putNode(records: Map<string, GroupRecord>, prefix: string, node: StateNode): void {
+  const { id, mls } = node
+  // All but `judged` is fixed by the Commit that made the state.
+  const encode = () => writeRecord(storedNode(node))
+  records.set(`${prefix}/${id}`, { identity: node.judged, encode })
+  if (mls === undefined) return
+  records.set(`${prefix}-epoch/${id}`, {
+    identity: mls.proposals,
+    encode: () => encodeGroupState(mls).epoch,
+  })
+  records.set(`${prefix}-keys/${id}`, {
+    identity: mls.secretTree,
+    encode: () => encodeGroupState(mls).messageKeys,
+  })
+}
+
+function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentity): MarmotGroup {
+  const { version, ...head } = read<Head>(records, "head")
+  if (version !== VERSION) {
+    throw new MarmotError("corrupt_state", `version ${version} of a group record is not known`)
+  }
+  const states = new Map<StateId, StateNode>()
+  for (const id of idsOf(records, "state/")) states.set(id, restoreNode(records, "state", id))
+  if (!states.has(head.tip)) {
+    throw new MarmotError("corrupt_state", "the canonical state is missing")
+  }
+  const byId = <T>(prefix: string) =>
+    new Map(idsOf(records, prefix).map((id) => [id, read<T>(records, prefix + id)]))
+  return {
+    ...head,
+    device,
+    states,
+    apps: byId<AppRecord>("app/"),
+    deferred: byId<DeferredMessage>("deferred/"),
+    unopened: byId<DeferredEvent>("unopened/"),
+    seen: new Map(read<[MessageId, number][]>(records, "seen")),
+    intents: read<readonly Intent[]>(records, "intents"),
+    welcomes: read<readonly PendingWelcome[]>(records, "welcomes"),
+    pending: restorePending(records),
+  }
+}
+
+function restorePending(records: ReadonlyMap<string, Uint8Array>): PendingCommit | undefined {
+  if (!records.has("pending")) return undefined
+  const { id, node: _, ...pending } = read<StoredPending>(records, "pending")
+  return { ...pending, node: restoreNode(records, "staged", id) }
+}
+
+function restoreNode(
+  records: ReadonlyMap<string, Uint8Array>,
+  prefix: string,
+  id: StateId,
+): StateNode {
+  const { readable, ...node } = read<StoredNode>(records, `${prefix}/${id}`)
+  if (!readable) return { ...node, id, mls: undefined }
+  const epoch = bytesOf(records, `${prefix}-epoch/${id}`)
+  const messageKeys = bytesOf(records, `${prefix}-keys/${id}`)
+  return { ...node, id, mls: decodeGroupState({ epoch, messageKeys }) }
+}
+
+function idsOf(records: ReadonlyMap<string, Uint8Array>, prefix: string): string[] {
+  return [...records.keys()]
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length))
+}
+
+function bytesOf(records: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
+  const bytes = records.get(name)
+  if (bytes === undefined) throw new MarmotError("corrupt_state", `the record ${name} is missing`)
+  return bytes
+}
+
+/** The store authenticates its records, so what parses is what this module wrote. */
+function read<T>(records: ReadonlyMap<string, Uint8Array>, name: string): T {
+  return parseRecord<T>(bytesOf(records, name))
+}

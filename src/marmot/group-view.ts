@@ -1,0 +1,66 @@
+// Marmot group state as an application reads it.
+
+import { bytesToHex } from "../nostr/event.ts"
+import type { GroupState } from "../mls/index.ts"
+import { MarmotError } from "./error.ts"
+import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
+import { factsOf, routeOf } from "./group-facts.ts"
+import { pathTo, tipOf } from "./graph.ts"
+
+/** The canonical group; of a copy that has ended, the last state that this device could read. */
+export function summary(group: MarmotGroup): GroupSummary {
+  const state = readableState(group)
+  const { name, description, members, admins } = factsOf(state)
+  return {
+    groupId: group.groupId,
+    name,
+    description,
+    epoch: tipOf(group).epoch,
+    members,
+    admins,
+    standing: standingOf(group),
+    settled: isSettled(group),
+    routes: [routeOf(state), ...group.priorRoutes].map(({ nostrGroupId, relays }) => ({
+      nostrGroupId,
+      relays,
+    })),
+  }
+}
+
+/** Hex values that are equal for two members exactly if they hold the same state (RFC 9420 §8). */
+export interface Fingerprint {
+  readonly epoch: number
+  readonly treeHash: string
+  readonly confirmedTranscriptHash: string
+  readonly epochAuthenticator: string
+}
+
+export function fingerprint(group: MarmotGroup): Fingerprint {
+  const { groupContext, epochSecrets } = readableState(group)
+  return {
+    epoch: Number(groupContext.epoch),
+    treeHash: bytesToHex(groupContext.treeHash),
+    confirmedTranscriptHash: bytesToHex(groupContext.confirmedTranscriptHash),
+    epochAuthenticator: bytesToHex(epochSecrets.epochAuthenticator),
+  }
+}
+
+/** Nothing is being collected, published, queued or owed. */
+function isSettled(group: MarmotGroup): boolean {
+  const { lifecycle, pass, pending, intents, welcomes, autoCommitAt } = group
+  const quiet = pass === undefined && pending === undefined && autoCommitAt === undefined
+  return lifecycle !== "recovering" && quiet && intents.length === 0 && welcomes.length === 0
+}
+
+function standingOf(group: MarmotGroup): GroupSummary["standing"] {
+  if (group.standing !== "active") return group.standing
+  if (group.lifecycle === "disbanded" || group.lifecycle === "unrecoverable") return group.lifecycle
+  return group.leaving === undefined ? "active" : "leaving"
+}
+
+function readableState(group: MarmotGroup): GroupState {
+  for (const node of pathTo(group.states, group.tip).reverse()) {
+    if (node.mls !== undefined) return node.mls
+  }
+  throw new MarmotError("internal", "no readable state is retained")
+}

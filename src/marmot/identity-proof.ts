@@ -1,0 +1,116 @@
+// Marmot component 0x8009, account identity proof v2: an account authorises a leaf's signature key (marmot-wire §3).
+
+import {
+  bytesToHex,
+  eventId,
+  type EventTemplate,
+  hexToBytes,
+  isLiftable,
+  type NostrEvent,
+  verifyEvent,
+  verifySchnorr,
+} from "../nostr/event.ts"
+import { MarmotError } from "./error.ts"
+import { kinds } from "./registry.ts"
+
+/** `signer_pubkey[32] || created_at u64 || signature[64]`. */
+export const IDENTITY_PROOF_SIZE = 104
+
+const CONTENT = "Authorize this MLS leaf key for my Marmot account"
+
+/** Signature schemes by cipher suite (§3.3). */
+const SCHEMES: ReadonlyMap<number, number> = new Map([
+  [1, 0x0807],
+  [2, 0x0403],
+  [3, 0x0807],
+  [4, 0x0808],
+  [5, 0x0603],
+  [6, 0x0808],
+  [7, 0x0503],
+])
+
+export interface ProvenKey {
+  readonly ciphersuite: number
+  /** Contents of the leaf's signature_key vector. */
+  readonly signaturePublicKey: Uint8Array
+}
+
+/** The kind 450 event to be signed by the account; never published. `createdAt`: now, in seconds. */
+export function identityProofTemplate(key: ProvenKey, createdAt: number): EventTemplate {
+  const scheme = SCHEMES.get(key.ciphersuite)
+  if (scheme === undefined) {
+    throw new MarmotError("misuse", `cipher suite ${key.ciphersuite} has no signature scheme`)
+  }
+  return {
+    kind: kinds.identityProof,
+    created_at: createdAt,
+    tags: [
+      ["d", "marmot.account-identity-proof.v2"],
+      ["component", "0x8009"],
+      ["ciphersuite", hex16(key.ciphersuite)],
+      ["signature_scheme", hex16(scheme)],
+      ["mls_signature_key", bytesToHex(key.signaturePublicKey)],
+    ],
+    content: CONTENT,
+  }
+}
+
+/**
+ * The 104 bytes from what a signer returned for `template`. Throws `MarmotError` `signer_changed_event` if it is not
+ * that very event, signed by `pubkey`.
+ */
+export function identityProofFrom(
+  template: EventTemplate,
+  signed: NostrEvent,
+  pubkey: string,
+): Uint8Array {
+  const same =
+    signed.pubkey === pubkey &&
+    signed.kind === template.kind &&
+    signed.created_at === template.created_at &&
+    signed.content === template.content &&
+    JSON.stringify(signed.tags) === JSON.stringify(template.tags)
+  if (!same || !verifyEvent(signed)) {
+    throw new MarmotError(
+      "signer_changed_event",
+      "the signer returned another event than asked for",
+    )
+  }
+  const proof = new Uint8Array(IDENTITY_PROOF_SIZE)
+  proof.set(hexToBytes(pubkey), 0)
+  new DataView(proof.buffer).setBigUint64(32, BigInt(signed.created_at))
+  proof.set(hexToBytes(signed.sig), 40)
+  return proof
+}
+
+/**
+ * Verifies a leaf's proof. The time of signing is not compared with any clock (§3.2). Throws `MarmotError`
+ * `invalid_identity` for an account that is no Nostr key, `invalid_identity_proof` for the rest.
+ */
+export function verifyIdentityProof(
+  proof: Uint8Array | undefined,
+  expected: ProvenKey & { /** 32 bytes. */ readonly account: Uint8Array },
+): void {
+  if (!isLiftable(expected.account)) {
+    throw new MarmotError("invalid_identity", "the account is not a Nostr key")
+  }
+  if (proof?.length !== IDENTITY_PROOF_SIZE) {
+    throw new MarmotError("invalid_identity_proof", "the leaf has no proof of 104 bytes")
+  }
+  const pubkey = bytesToHex(proof.subarray(0, 32))
+  if (pubkey !== bytesToHex(expected.account)) {
+    throw new MarmotError("invalid_identity_proof", "the proof is by another account")
+  }
+  const createdAt = new DataView(proof.buffer, proof.byteOffset).getBigUint64(32)
+  if (createdAt < 1n || createdAt > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new MarmotError("invalid_identity_proof", "the proof's time is out of range")
+  }
+  const id = eventId({ ...identityProofTemplate(expected, Number(createdAt)), pubkey })
+  if (!verifySchnorr(bytesToHex(proof.subarray(40)), hexToBytes(id), pubkey)) {
+    throw new MarmotError("invalid_identity_proof", "the proof's signature does not verify")
+  }
+}
+
+function hex16(value: number): string {
+  return `0x${value.toString(16).padStart(4, "0")}`
+}

@@ -1,0 +1,25 @@
+// Marmot convergence §8.1 (policy version 1, pinned, never tuned) and the bounds that are ours.
+
+/** No relevant input for this long ends a pass (milliseconds). */
+export const QUIESCENCE_MS = 1000
+/** A pass never lasts longer (milliseconds). */
+export const MAX_PASS_MS = 5000
+/** Epochs that a selection may go back. */
+export const MAX_REWIND = 5
+/** Epochs behind the tip in which application messages still count. */
+export const APP_WINDOW = 5
+
+/** Events that no state opens yet; beyond it they are refused and fetched again later. */
+export const MAX_UNOPENED = 256
+/** Unopened events are given up after this long (milliseconds): 30 days. */
+export const UNOPENED_LIFETIME_MS = 30 * 24 * 3600 * 1000
+/** Commits that wait for a proposal. */
+export const MAX_DEFERRED = 64
+/** Wishes of the user that wait for the group to settle. */
+export const MAX_INTENTS = 256
+/** Retained states, rivals included: more rivals than this are refused until the pass ends. */
+export const MAX_STATES = 512
+/** A Welcome waits this long after the Commit's acknowledgement, so that a rival Commit can show itself first. */
+export const WELCOME_DELAY_MS = 1000
+/** Earlier routing addresses that are still listened to. */
+export const MAX_PRIOR_ROUTES = 32

@@ -1,0 +1,153 @@
+// Marmot group messaging: an admin's change as one Commit, staged until a relay acknowledges it.
+
+import { sha256 } from "@noble/hashes/sha2.js"
+import {
+  createCommit,
+  type CreateCommitOptions,
+  type GroupState,
+  type Proposal,
+  proposalTypes,
+} from "../mls/index.ts"
+import { bytesToHex, hexToBytes } from "../nostr/event.ts"
+import { judgeCommit } from "./commit-edge.ts"
+import { encodeAdminPolicy } from "./components/admin-policy.ts"
+import { encodeGroupProfile } from "./components/group-profile.ts"
+import { decodeNostrRouting, encodeNostrRouting } from "./components/nostr-routing.ts"
+import type { Intent, Invitee, PendingWelcome } from "./engine-types.ts"
+import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
+import { IntentRefused } from "./intent-refused.ts"
+import { keyPackageOf } from "./key-package-event.ts"
+import { sealForGroup } from "./local-send.ts"
+import { componentIds } from "./registry.ts"
+import type { Transition } from "./transition.ts"
+
+export interface CommitPlan {
+  readonly options: CreateCommitOptions
+  readonly invitees: readonly Invitee[]
+}
+
+type ChangeIntent = Exclude<Intent, { type: "send" | "leave" }>
+
+/** The Commit that a wish asks for; `undefined`: the group is like that already. Throws `IntentRefused`. */
+export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undefined {
+  const { mls } = t.tip
+  if (mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
+  if (intent.type === "selfUpdate") return { options: { forcePath: true }, invitees: [] }
+  if (!isActiveAdmin(mls, t.group.device.pubkey)) {
+    throw new IntentRefused("not_admin", "only an admin of the group can do this")
+  }
+  switch (intent.type) {
+    case "invite":
+      return planInvite(mls, intent.invitees)
+    case "remove":
+      return planRemove(mls, intent.members, t.group.device.pubkey)
+    case "update":
+      return planUpdate(mls, intent)
+  }
+}
+
+/** A replacement of one component's whole state. */
+export function replaceComponent(componentId: number, update: Uint8Array): Proposal {
+  return { proposalType: proposalTypes.appDataUpdate, componentId, update }
+}
+
+export function adminPolicyProposal(admins: readonly string[]): Proposal {
+  const keys = [...new Set(admins)].sort().map(hexToBytes)
+  return replaceComponent(componentIds.adminPolicy, encodeAdminPolicy({ admins: keys }))
+}
+
+/**
+ * Makes the Commit and stages its result: stored before it is published, applied once it is acknowledged.
+ * `intent` null: nobody waits for it.
+ */
+export async function stage(t: Transition, intent: Intent | null, plan: CommitPlan): Promise<void> {
+  const { tip } = t
+  if (tip.mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
+  const created = await createCommit(t.mls, tip.mls, plan.options)
+  const id = bytesToHex(sha256(created.commit))
+  const edge = judgeCommit(tip.mls, created.next, created.summary, t.env.now)
+  const event = sealForGroup(t, created.commit, { createdAt: Math.floor(t.env.now / 1000) })
+  const { relays } = routeOf(tip.mls)
+  const node = {
+    id,
+    parent: tip.id,
+    epoch: tip.epoch + 1,
+    mls: created.next,
+    edge: { ...edge, own: true },
+    judged: true,
+  }
+  const welcomes = plan.invitees.map((invitee) => welcomeFor(invitee, created.welcome, id, relays))
+  t.set({ pending: { intent, node, event, relays, welcomes }, lifecycle: "pendingPublish" })
+  t.emit({ type: "publish", purpose: "commit", event, relays, innerId: undefined })
+}
+
+export function welcomeFor(
+  invitee: Invitee,
+  welcome: Uint8Array | undefined,
+  stateId: string,
+  relays: readonly string[],
+): PendingWelcome {
+  if (welcome === undefined) throw new IntentRefused("invalid_change", "nobody was added")
+  const { pubkey: recipient, keyPackageEventId } = invitee
+  return { stateId, recipient, keyPackageEventId, welcome, relays, notBefore: 0 }
+}
+
+export function addProposal(invitee: Invitee): Proposal {
+  return { proposalType: proposalTypes.add, keyPackage: keyPackageOf(invitee.keyPackage) }
+}
+
+function planInvite(mls: GroupState, invitees: readonly Invitee[]): CommitPlan | undefined {
+  const { members } = factsOf(mls)
+  const fresh = invitees.filter((invitee) => !members.includes(invitee.pubkey))
+  if (fresh.length === 0) throw new IntentRefused("already_member", "they are members already")
+  return { options: { proposals: fresh.map(addProposal) }, invitees: fresh }
+}
+
+function planRemove(mls: GroupState, accounts: readonly string[], self: string): CommitPlan {
+  const { leaves, members, admins } = factsOf(mls)
+  if (accounts.includes(self)) {
+    throw new IntentRefused("invalid_change", "leave the group instead of removing yourself")
+  }
+  if (accounts.some((account) => !members.includes(account))) {
+    throw new IntentRefused("not_a_member", "that person is not a member")
+  }
+  const removes = leaves
+    .filter((leaf) => accounts.includes(leaf.account))
+    .map((leaf): Proposal => ({ proposalType: proposalTypes.remove, removed: leaf.leafIndex }))
+  // An admin's last leaf goes together with its place in the policy (marmot-wire §6.4).
+  const left = admins.filter((admin) => !accounts.includes(admin))
+  const policy = left.length === admins.length ? [] : [adminPolicyProposal(left)]
+  return { options: { proposals: [...removes, ...policy] }, invitees: [] }
+}
+
+function planUpdate(mls: GroupState, change: Intent & { type: "update" }): CommitPlan | undefined {
+  const { name, description, admins, members } = factsOf(mls)
+  const proposals: Proposal[] = []
+  const profile = { name: change.name ?? name, description: change.description ?? description }
+  if (profile.name !== name || profile.description !== description) {
+    proposals.push(replaceComponent(componentIds.groupProfile, encodeGroupProfile(profile)))
+  }
+  if (change.admins !== undefined && !sameSet(change.admins, admins)) {
+    if (change.admins.length === 0) {
+      throw new IntentRefused("last_admin", "a group needs at least one admin")
+    }
+    if (change.admins.some((admin) => !members.includes(admin))) {
+      throw new IntentRefused("not_a_member", "only members can be admins")
+    }
+    proposals.push(adminPolicyProposal(change.admins))
+  }
+  const routing = factsOf(mls).components.get(componentIds.nostrRouting)
+  if (change.relays !== undefined && routing !== undefined) {
+    const { nostrGroupId, relays } = decodeNostrRouting(routing)
+    const next = [...new Set(change.relays)].sort()
+    if (!sameSet(next, relays)) {
+      const update = encodeNostrRouting({ nostrGroupId, relays: next })
+      proposals.push(replaceComponent(componentIds.nostrRouting, update))
+    }
+  }
+  return proposals.length === 0 ? undefined : { options: { proposals }, invitees: [] }
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return new Set([...a, ...b]).size === new Set(a).size && new Set(a).size === new Set(b).size
+}

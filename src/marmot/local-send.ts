@@ -1,0 +1,67 @@
+// Marmot group messaging: an application event becomes a kind 445 event of the canonical epoch.
+
+import { sha256 } from "@noble/hashes/sha2.js"
+import { encryptApplication } from "../mls/index.ts"
+import { bytesToHex, type NostrEvent } from "../nostr/event.ts"
+import { encodeAppEvent } from "./app-event.ts"
+import type { AppRecord, Intent } from "./engine-types.ts"
+import { eventKey } from "./event-key.ts"
+import { factsOf, routeOf } from "./group-facts.ts"
+import { sealGroupEvent } from "./group-event.ts"
+import { IntentRefused } from "./intent-refused.ts"
+import { deliver, putApp } from "./settle.ts"
+import type { Transition } from "./transition.ts"
+
+/** Encrypts at the tip; the outer event bears the inner one's time (marmot-wire §7.3). */
+export async function send(t: Transition, intent: Intent & { type: "send" }): Promise<void> {
+  const { tip } = t
+  if (tip.mls === undefined || t.group.leaving !== undefined) {
+    throw new IntentRefused("not_active", "you are leaving this group")
+  }
+  const encrypted = await encryptApplication(t.mls, tip.mls, encodeAppEvent(intent.event))
+  t.putState({ ...tip, mls: encrypted.state })
+  const expiration = expirationOf(intent.event.created_at, factsOf(tip.mls).retention)
+  const event = sealForGroup(t, encrypted.message, {
+    createdAt: intent.event.created_at,
+    ...(expiration === undefined ? {} : { expiration }),
+  })
+  const app: AppRecord = {
+    messageId: bytesToHex(sha256(encrypted.message)),
+    stateId: tip.id,
+    epoch: tip.epoch,
+    account: t.group.device.pubkey,
+    innerId: intent.event.id,
+    event: intent.event,
+    shown: "held",
+    own: true,
+  }
+  putApp(t, app)
+  deliver(t, app)
+  const { relays } = routeOf(tip.mls)
+  t.emit({ type: "publish", purpose: "application", event, relays, innerId: intent.event.id })
+  t.completeIntent(intent.intentId)
+}
+
+/** An MLSMessage under the tip's outer key and address, signed by a key that is used this once. */
+export function sealForGroup(
+  t: Transition,
+  message: Uint8Array,
+  times: { readonly createdAt: number; readonly expiration?: bigint },
+): NostrEvent {
+  const { mls } = t.tip
+  if (mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
+  return sealGroupEvent({
+    key: eventKey(t.env.crypto, mls),
+    message,
+    nostrGroupId: routeOf(mls).nostrGroupId,
+    random: t.env.random,
+    ...times,
+  })
+}
+
+/** Exact arithmetic; omitted where it can't be represented (marmot-wire §6.6, §7.4). */
+function expirationOf(createdAt: number, retention: bigint): bigint | undefined {
+  if (retention === 0n) return undefined
+  const expiration = BigInt(createdAt) + retention
+  return expiration > 0xffffffffffffffffn ? undefined : expiration
+}

@@ -1,0 +1,101 @@
+// Marmot convergence §8.4–8.7: collecting rival Commits for a bounded time, selecting a branch, applying it.
+
+import { hexToBytes } from "../nostr/event.ts"
+import { type Branch, selectBranch } from "./convergence.ts"
+import type { AppRecord, StateNode } from "./engine-types.ts"
+import { branchesFrom, canonicalIds, forkRoot, hasFork, unresolved } from "./graph.ts"
+import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
+import { applied } from "./settle.ts"
+import type { Transition } from "./transition.ts"
+
+/** Opens a pass, or lets its quiet period begin anew, after input that can change the selection. */
+export function admit(t: Transition): void {
+  const { lifecycle, pass } = t.group
+  if (lifecycle !== "stable" && lifecycle !== "recovering") return
+  const now = t.env.now
+  const absoluteDeadline = pass?.absoluteDeadline ?? now + MAX_PASS_MS
+  t.set({
+    pass: {
+      baseEpoch: pass?.baseEpoch ?? t.tip.epoch,
+      absoluteDeadline,
+      quietDeadline: Math.min(now + QUIESCENCE_MS, absoluteDeadline),
+    },
+    // Stable -> Recovering inside the same pass once an edge leaves the canonical path (§8.4.3).
+    lifecycle: lifecycle === "recovering" || needsRecovery(t) ? "recovering" : "stable",
+  })
+}
+
+/** Opens a pass if some Commit was retained that none has weighed, as after a publication of ours. */
+export function admitRetained(t: Transition): void {
+  if (unresolved(t.group).some((node) => !node.judged)) admit(t)
+}
+
+/** A disband candidate is never applied by simple advance (behaviour §5.3). */
+function needsRecovery(t: Transition): boolean {
+  return hasFork(t.group) || unresolved(t.group).some((node) => node.edge?.disbands === true)
+}
+
+/** The cutoff has come. A clock that was set back must not hold a pass open (§8.8). */
+export function passIsDue(t: Transition): boolean {
+  const { pass } = t.group
+  if (pass === undefined) return false
+  const left = pass.quietDeadline - t.env.now
+  return left <= 0 || left > MAX_PASS_MS
+}
+
+/** An app message can move the decision only where Commits compete at an earlier epoch (§8.9). */
+export function reconsiderWitness(t: Transition, record: AppRecord): void {
+  if (record.innerId === undefined) return
+  const competes = unresolved(t.group).some((node) => node.epoch - 1 < record.epoch)
+  if (!competes) return
+  const accounts = new Set(
+    [...t.group.apps.values()]
+      .filter((app) => app.stateId === record.stateId && app.messageId !== record.messageId)
+      .filter((app) => app.innerId !== undefined)
+      .map((app) => app.account),
+  )
+  // At the cap, or from an account that counts already, nothing changes (§8.6).
+  if (accounts.size < 2 && !accounts.has(record.account)) admit(t)
+}
+
+/** Selects among everything that is retained and applies the winner. */
+export function resolvePass(t: Transition): void {
+  const { pass } = t.group
+  if (pass === undefined) return
+  const root = forkRoot(t.group)
+  if (root === undefined) {
+    t.set({ lifecycle: "unrecoverable", pass: undefined })
+    return
+  }
+  const branches = branchesFrom(t.group.states, root).map((path) => branchOf(t, root, path))
+  const winner = selectBranch(branches, pass.baseEpoch)
+  const before = canonicalIds(t.group)
+  const newTip = winner?.path.at(-1)?.id ?? t.group.tip
+  const states = new Map(
+    [...t.group.states].map(([id, node]) => [id, node.judged ? node : { ...node, judged: true }]),
+  )
+  t.set({ states, tip: newTip, pass: undefined, lifecycle: "stable" })
+  applied(t, before)
+}
+
+interface Candidate extends Branch {
+  readonly path: readonly StateNode[]
+}
+
+function branchOf(t: Transition, root: StateNode, path: readonly StateNode[]): Candidate {
+  const tip = path.at(-1) ?? root
+  const onBranch = new Set(path.map((node) => node.id))
+  const witnesses = [...t.group.apps.values()]
+    .filter((app) => app.innerId !== undefined && onBranch.has(app.stateId))
+    .filter((app) => tip.epoch - app.epoch <= APP_WINDOW)
+    .map((app) => ({ epoch: app.epoch, account: app.account }))
+  return {
+    forkEpoch: root.epoch,
+    tipEpoch: tip.epoch,
+    tipPrivileged: tip.edge?.privileged ?? false,
+    tipCommitter: hexToBytes(tip.edge?.committer ?? ""),
+    tipDigest: tip.edge === undefined ? new Uint8Array() : hexToBytes(tip.id),
+    witnesses,
+    path,
+  }
+}

@@ -1,0 +1,139 @@
+// Marmot convergence §8.7: what follows from a new canonical path, as one observer-atomic change.
+
+import { scheduleDeparture } from "./departure.ts"
+import type { AppRecord, MarmotGroup, StateId, StateNode } from "./engine-types.ts"
+import { routeOf } from "./group-facts.ts"
+import { canonicalIds, pathTo, retained } from "./graph.ts"
+import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
+import type { Transition } from "./transition.ts"
+
+/**
+ * Withdraws what only the old path carried, shows what the new one brings, ends the membership if it says so, and
+ * releases what left the horizon. `before`: the canonical states until now.
+ */
+export function applied(t: Transition, before: ReadonlySet<StateId>): void {
+  const path = pathTo(t.group.states, t.group.tip)
+  const after = new Set(path.map((node) => node.id))
+  const superseded = [...t.group.states.values()]
+    .filter((node) => before.has(node.id) && !after.has(node.id))
+    .sort((a, b) => b.epoch - a.epoch)
+  const adopted = path.filter((node) => !before.has(node.id))
+
+  for (const node of superseded) withdrawState(t, node)
+  for (const node of adopted) announce(t, node)
+  rememberRoutes(t, path)
+  deliverHeld(t)
+  // A Welcome into a branch that lost would strand its reader.
+  t.set({ welcomes: t.group.welcomes.filter((welcome) => after.has(welcome.stateId)) })
+  for (const node of adopted) endMembership(t, node)
+  release(t)
+  scheduleDeparture(t)
+}
+
+/** Shows what opened on the canonical path and was held back or withdrawn; oldest state first. */
+export function deliverHeld(t: Transition): void {
+  const canonical = canonicalIds(t.group)
+  const held = [...t.group.apps.values()]
+    .filter((app) => app.shown !== "shown" && canonical.has(app.stateId))
+    .sort((a, b) => a.epoch - b.epoch)
+  for (const app of held) deliver(t, app)
+}
+
+/** A payload is delivered iff it opened on the selected branch within the window (behaviour §7). */
+export function deliver(t: Transition, app: AppRecord): void {
+  if (app.innerId === undefined || t.tip.epoch - app.epoch > APP_WINDOW) return
+  if (app.shown === "withdrawn") {
+    t.emit({ type: "restore", innerId: app.innerId })
+    dropResend(t, app.innerId)
+  } else if (app.event !== undefined) {
+    t.emit({ type: "deliver", event: app.event, epoch: app.epoch, own: app.own })
+  }
+  putApp(t, { ...app, shown: "shown", event: app.own ? app.event : undefined })
+}
+
+export function putApp(t: Transition, app: AppRecord): void {
+  t.set({ apps: new Map(t.group.apps).set(app.messageId, app) })
+}
+
+function withdrawState(t: Transition, node: StateNode): void {
+  if (node.edge !== undefined) {
+    t.emit({ type: "withdrawNotices", commitDigest: node.id })
+    if (node.edge.own) {
+      t.emit({ type: "changeLost", commitDigest: node.id, changes: node.edge.rows })
+    }
+  }
+  for (const app of t.group.apps.values()) {
+    if (app.stateId !== node.id || app.shown !== "shown" || app.innerId === undefined) continue
+    t.emit({ type: "withdraw", innerId: app.innerId, own: app.own })
+    putApp(t, { ...app, shown: "withdrawn" })
+    // What the user said must not vanish with the branch: it is said again on the selected one.
+    if (app.own && app.event !== undefined) {
+      const resend = { type: "send", intentId: resendId(app.innerId), event: app.event } as const
+      t.set({ intents: [...t.group.intents, resend] })
+    }
+  }
+}
+
+const resendId = (innerId: string) => `resend:${innerId}`
+
+function dropResend(t: Transition, innerId: string): void {
+  const intents = t.group.intents.filter((intent) => intent.intentId !== resendId(innerId))
+  if (intents.length !== t.group.intents.length) t.set({ intents })
+}
+
+function announce(t: Transition, node: StateNode): void {
+  if (node.edge === undefined || node.edge.rows.length === 0) return
+  const { rows: changes, seenAt } = node.edge
+  t.emit({ type: "notify", commitDigest: node.id, changes, seenAt })
+}
+
+/** The accepted Commit removed this device, or ended the group: terminal for this copy (behaviour §5). */
+function endMembership(t: Transition, node: StateNode): void {
+  const { edge } = node
+  if (edge === undefined) return
+  const how = edge.disbands ? "disbanded" : edge.removedSelf
+  if (how === undefined) return
+  t.emit({ type: "ended", how, actor: how === "left" ? undefined : edge.committer })
+  for (const intent of t.group.intents) {
+    t.failIntent(intent.intentId, "not_active", "you are no longer a member of this group")
+  }
+  t.set({
+    ...(how === "disbanded" ? { lifecycle: "disbanded" as const } : { standing: how }),
+    intents: [],
+    welcomes: [],
+    leaving: undefined,
+    autoCommitAt: undefined,
+  })
+}
+
+/** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */
+function rememberRoutes(t: Transition, path: readonly StateNode[]): void {
+  const current = t.tip.mls === undefined ? undefined : routeOf(t.tip.mls)
+  const routes = new Map(t.group.priorRoutes.map((route) => [route.nostrGroupId, route]))
+  for (const node of path) {
+    if (node.mls === undefined) continue
+    const route = routeOf(node.mls)
+    routes.set(route.nostrGroupId, { ...route, lastEpoch: node.epoch })
+  }
+  const oldest = t.tip.epoch - MAX_REWIND
+  const priorRoutes = [...routes.values()]
+    .filter((route) => route.nostrGroupId !== current?.nostrGroupId && route.lastEpoch >= oldest)
+    .slice(-MAX_PRIOR_ROUTES)
+  t.set({ priorRoutes })
+}
+
+/** Material with no remaining function must not stay usable (behaviour §9.1). */
+function release(t: Transition): void {
+  t.set(withinHorizon(t.group, t.tip.epoch))
+}
+
+function withinHorizon(group: MarmotGroup, tipEpoch: number): Partial<MarmotGroup> {
+  const states = retained(group, MAX_REWIND)
+  const oldest = tipEpoch - APP_WINDOW
+  return {
+    states,
+    apps: new Map([...group.apps].filter(([, app]) => states.has(app.stateId))),
+    seen: new Map([...group.seen].filter(([, epoch]) => epoch >= oldest)),
+    deferred: new Map([...group.deferred].filter(([, input]) => states.has(input.stateId))),
+  }
+}

@@ -1,0 +1,66 @@
+// A step of the engine while it is being taken: the successor so far and the effects so far.
+
+import type { MlsContext } from "../mls/index.ts"
+import { accountService } from "./account-service.ts"
+import { tipOf } from "./graph.ts"
+import type {
+  Effect,
+  EngineEnv,
+  IntentFailure,
+  MarmotGroup,
+  StateNode,
+  Step,
+} from "./engine-types.ts"
+
+/**
+ * Lives inside one call of `apply`. Every value that it holds is immutable; `set` replaces the successor, and a step
+ * that throws leaves the group that it started from as it was.
+ */
+export class Transition {
+  readonly env: EngineEnv
+  readonly mls: MlsContext
+  group: MarmotGroup
+  /** New states or proposals: what was put aside is worth another look. */
+  candidatesChanged = false
+  readonly #effects: Effect[] = []
+
+  constructor(group: MarmotGroup, env: EngineEnv) {
+    this.group = group
+    this.env = env
+    this.mls = mlsContext(env)
+  }
+
+  get tip(): StateNode {
+    return tipOf(this.group)
+  }
+
+  set(change: Partial<MarmotGroup>): void {
+    this.group = { ...this.group, ...change }
+  }
+
+  putState(node: StateNode): void {
+    this.set({ states: new Map(this.group.states).set(node.id, node) })
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect)
+  }
+
+  failIntent(intentId: string, code: IntentFailure, message: string): void {
+    this.emit({ type: "intentDone", intentId, result: { ok: false, code, message } })
+  }
+
+  /** At the canonical epoch. */
+  completeIntent(intentId: string): void {
+    this.emit({ type: "intentDone", intentId, result: { ok: true, epoch: this.tip.epoch } })
+  }
+
+  finish(): Step {
+    return { group: this.group, effects: this.#effects }
+  }
+}
+
+/** Lifetimes are judged by who invites, not by who receives: clocks must never decide which Commit is valid. */
+export function mlsContext(env: EngineEnv): MlsContext {
+  return { crypto: env.crypto, now: Math.floor(env.now / 1000), auth: accountService(env.crypto) }
+}

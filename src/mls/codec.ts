@@ -135,7 +135,8 @@ export class Writer {
   }
 
   varint(value: number): void {
-    if (value > MAX_VECTOR_LENGTH) throw new MlsError("misuse", "a vector of more than 2^30-1 bytes")
+    if (value > MAX_VECTOR_LENGTH)
+      throw new MlsError("misuse", "a vector of more than 2^30-1 bytes")
     if (value < 0x40) this.u8(value)
     else if (value < 0x4000) this.u16(0x4000 + value)
     else this.u32(0x80000000 + value)

@@ -66,7 +66,11 @@ function decorate(message: MessageItem, decorations: readonly MessageItem[]): Li
   const edit = own.find((each) => each.kind === EDIT)
   const reactions = about
     .filter((each) => each.kind === REACTION && !isDeleted(each, decorations))
-    .map(({ messageId: id, author: by, content }) => ({ messageId: id, pubkey: by.pubkey, content }))
+    .map(({ messageId: id, author: by, content }) => ({
+      messageId: id,
+      pubkey: by.pubkey,
+      content,
+    }))
     .reverse()
   return {
     messageId,

@@ -55,10 +55,7 @@ const methods = new Map<string, Method>([
       }),
   ],
   ["groups.list", listGroups],
-  [
-    "groups.invite",
-    (api, params) => api.invite(text(params, "groupId"), texts(params, "members")),
-  ],
+  ["groups.invite", (api, params) => api.invite(text(params, "groupId"), texts(params, "members"))],
   [
     "groups.remove",
     (api, params) => api.removeMembers(text(params, "groupId"), texts(params, "members")),

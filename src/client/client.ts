@@ -308,8 +308,12 @@ export class Client implements ClientApi {
     const pubkey = await signer.publicKey()
     const signatureKeyPair = await crypto.generateSignatureKeyPair()
     const createdAt = Math.floor(this.#now() / 1000)
-    const template = identityProofTemplate(signatureKeyPair.publicKey, createdAt)
-    const identityProof = identityProofFrom(template, await signer.signEvent(template))
+    const provenKey = {
+      ciphersuite: crypto.suite.id,
+      signaturePublicKey: signatureKeyPair.publicKey,
+    }
+    const template = identityProofTemplate(provenKey, createdAt)
+    const identityProof = identityProofFrom(template, await signer.signEvent(template), pubkey)
     const name = params.name?.trim()
     return {
       pubkey,

@@ -107,7 +107,9 @@ export class Contacts {
     this.#wanted.clear()
     try {
       const filter = { kinds: [0], authors }
-      const { events, answered } = await world.pool.query(relays(), [filter], { timeoutMs: QUERY_MS })
+      const { events, answered } = await world.pool.query(relays(), [filter], {
+        timeoutMs: QUERY_MS,
+      })
       if (this.#closed) return
       this.learn(events)
       if (answered.length === 0) authors.forEach((pubkey) => this.#asked.delete(pubkey))

@@ -56,9 +56,13 @@ export class Directory {
     const people = inputs.map((input) => ({ input, person: readPerson(input) }))
     const known = people.map(({ person }) => person).filter((person) => person !== undefined)
     known.forEach(({ pubkey, relays }) => this.#options.contacts.hint(pubkey, relays))
-    const wanted = known.filter(({ pubkey }) => pubkey !== this.#options.self && !members.has(pubkey))
+    const wanted = known.filter(
+      ({ pubkey }) => pubkey !== this.#options.self && !members.has(pubkey),
+    )
     const lookup = await this.#lookUp(wanted)
-    return Promise.all(people.map(({ input, person }) => this.#judge(input, person, members, lookup)))
+    return Promise.all(
+      people.map(({ input, person }) => this.#judge(input, person, members, lookup)),
+    )
   }
 
   /** Where gift wraps for `pubkey` go: the kind 10050 list, else hints that were given with the address. */
@@ -132,9 +136,7 @@ export class Directory {
     }
     const { world } = this.#options
     const choice = await chooseKeyPackage(world.crypto, found, { pubkey, now: world.now() })
-    return choice.ok
-      ? finding("ok", "", choice.invitee)
-      : finding(choice.status, choice.reason)
+    return choice.ok ? finding("ok", "", choice.invitee) : finding(choice.status, choice.reason)
   }
 
   #seeds(hints: readonly string[]): readonly string[] {

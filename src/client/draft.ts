@@ -68,5 +68,4 @@ export class Draft {
   }
 }
 
-const opName = (table: TableName, key: StoreKey) =>
-  JSON.stringify([table, key.scope, key.sort])
+const opName = (table: TableName, key: StoreKey) => JSON.stringify([table, key.scope, key.sort])

@@ -30,7 +30,10 @@ export function intentError(code: IntentFailure, message: string): ClientError {
 
 function signerFailure(error: SignerError): ClientError {
   if (error.code === "refused" || error.code === "unavailable") {
-    return new ClientError("signer_refused", "The signing extension did not agree, or is not there.")
+    return new ClientError(
+      "signer_refused",
+      "The signing extension did not agree, or is not there.",
+    )
   }
   if (error.code === "changed_event") {
     return new ClientError("signer_refused", "The signing extension changed what it should sign.")

@@ -1,7 +1,7 @@
 // What the engine wants done becomes records: publications, Welcomes to send, rows of the timeline.
 
 import type { Effect, GroupChange, MarmotGroup } from "../marmot/engine-types.ts"
-import { bytesToBase64 } from "./base64.ts"
+import { toBase64 } from "../marmot/base64.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
@@ -50,7 +50,7 @@ async function perform(
       welcomes.add(draft, {
         recipient,
         keyPackageEventId,
-        welcome: bytesToBase64(welcome),
+        welcome: toBase64(welcome),
         groupId,
         relays,
       })

@@ -225,7 +225,12 @@ export class GroupIntake {
   /** Not beyond what the engine still wants to be asked for again. */
   #advance(draft: Draft, groupId: string, url: string, at: number): void {
     const since = this.#options.groups.get(groupId, draft)?.refetchSince
-    this.#options.cursors.advance(draft, groupId, url, since === undefined ? at : Math.min(at, since))
+    this.#options.cursors.advance(
+      draft,
+      groupId,
+      url,
+      since === undefined ? at : Math.min(at, since),
+    )
   }
 
   #pause(): Promise<void> {

@@ -42,7 +42,8 @@ export interface InboxOptions {
   progressed(): void
 }
 
-type Arrival = { readonly event: NostrEvent } | { readonly completeAt: number; readonly url: string }
+type Arrival =
+  { readonly event: NostrEvent } | { readonly completeAt: number; readonly url: string }
 
 export class Inbox {
   readonly #options: InboxOptions

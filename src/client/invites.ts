@@ -5,7 +5,7 @@ import type { WelcomePreview } from "../marmot/engine-types.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import type { Store } from "../store/types.ts"
 import { ClientError } from "./api.ts"
-import { bytesToBase64 } from "./base64.ts"
+import { toBase64 } from "../marmot/base64.ts"
 import type { Draft } from "./draft.ts"
 import { RecordMap } from "./record-map.ts"
 
@@ -67,7 +67,7 @@ export class Invites {
   ): void {
     const inviteId = inviteIdOf(invite.welcome)
     const receivedAt = Math.floor(draft.now / 1000)
-    const welcome = bytesToBase64(invite.welcome)
+    const welcome = toBase64(invite.welcome)
     this.#records.put(draft, { ...invite, inviteId, state: "open", receivedAt, welcome })
     draft.change({ topic: "invites" })
   }

@@ -4,7 +4,7 @@ import { decodeOwnKeyPackage, encodeOwnKeyPackage, type OwnKeyPackage } from "..
 import { decode, encode } from "../mls/codec.ts"
 import type { NostrEvent } from "../nostr/event.ts"
 import type { Store } from "../store/types.ts"
-import { base64ToBytes, bytesToBase64 } from "./base64.ts"
+import { fromBase64, toBase64 } from "../marmot/base64.ts"
 import type { Draft } from "./draft.ts"
 import { RecordMap } from "./record-map.ts"
 
@@ -51,7 +51,7 @@ export class KeyPackages {
   own(draft?: Draft): readonly OwnKeyPackage[] {
     return this.#records
       .values(draft)
-      .map(({ own }) => decode(decodeOwnKeyPackage, base64ToBytes(own)))
+      .map(({ own }) => decode(decodeOwnKeyPackage, fromBase64(own)))
   }
 
   /** The newest package, if it may stay in its slot. `now` in milliseconds. */
@@ -72,7 +72,7 @@ export class KeyPackages {
     made: { ref: string; own: OwnKeyPackage; event: NostrEvent; notAfter: number },
   ): void {
     const { ref, event, notAfter } = made
-    const own = bytesToBase64(encode(encodeOwnKeyPackage, made.own))
+    const own = toBase64(encode(encodeOwnKeyPackage, made.own))
     const state = { published: false, consumed: false, replacedAt: undefined }
     this.#records.put(draft, { ref, own, event, notAfter, ...state })
   }
@@ -88,7 +88,8 @@ export class KeyPackages {
     if (record === undefined) return
     if (!record.published) this.#records.put(draft, { ...record, published: true })
     for (const older of this.#records.values(draft)) {
-      if (older.replacedAt !== undefined || older.event.created_at >= record.event.created_at) continue
+      if (older.replacedAt !== undefined || older.event.created_at >= record.event.created_at)
+        continue
       this.#records.put(draft, { ...older, replacedAt: draft.now })
     }
   }

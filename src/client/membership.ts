@@ -7,7 +7,7 @@ import { parsePerson } from "../nostr/address.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { ClientError } from "./api.ts"
 import type { GroupChanges, InviteCheck } from "./api.ts"
-import { base64ToBytes } from "./base64.ts"
+import { fromBase64 } from "../marmot/base64.ts"
 import { OVERLAP } from "./cursors.ts"
 import type { Finding } from "./directory.ts"
 import type { Draft } from "./draft.ts"
@@ -129,7 +129,7 @@ export class Membership {
       const { group, preview } = await translated(() =>
         world.engine.joinMarmotGroup(this.#env(draft), {
           device: account.device,
-          welcome: base64ToBytes(invite.welcome),
+          welcome: fromBase64(invite.welcome),
           keyPackages: keyPackages.own(draft),
           inviter: invite.preview.inviter,
         }),

@@ -200,7 +200,9 @@ export class Outbox {
     if (before === undefined || target === undefined) return
     // An acceptance is final; a refusal can still be followed by one.
     if (target.state === "accepted" || target.state === answer.state) return
-    const targets = before.targets.map((each) => (each === target ? { ...target, ...answer } : each))
+    const targets = before.targets.map((each) =>
+      each === target ? { ...target, ...answer } : each,
+    )
     const first = answer.state === "accepted" && before.acceptedAt === undefined
     const acceptedAt = first ? draft.now : before.acceptedAt
     const publication: Publication = { ...before, targets, acceptedAt }

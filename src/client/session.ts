@@ -169,7 +169,8 @@ export class Session {
   async close(): Promise<void> {
     this.#closed = true
     const { groups, outbox, welcomes, intake, inbox, contacts, reachability, world } = this
-    for (const part of [groups, outbox, welcomes, intake, inbox, contacts, reachability]) part.close()
+    for (const part of [groups, outbox, welcomes, intake, inbox, contacts, reachability])
+      part.close()
     this.#maintenance.close()
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
     await this.mailbox.close()
@@ -235,7 +236,9 @@ export class Session {
     const routes = this.world.engine.summary(this.groups.require(groupId)).routes
     const relays = routes.flatMap((route) => route.relays)
     const since = this.chats.get(groupId)?.createdAt ?? 0
-    return Math.min(...relays.map((url) => this.cursors.get(groupId, url) ?? since), Infinity) - OVERLAP
+    return (
+      Math.min(...relays.map((url) => this.cursors.get(groupId, url) ?? since), Infinity) - OVERLAP
+    )
   }
 
   async #concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void> {

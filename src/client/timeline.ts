@@ -157,9 +157,7 @@ export class Timeline {
 
   #move(draft: Draft, groupId: string, record: MessageRecord, hide: boolean): void {
     const sort = sortOf(record)
-    const [from, to] = hide
-      ? [groupId, hiddenScope(groupId)]
-      : [hiddenScope(groupId), groupId]
+    const [from, to] = hide ? [groupId, hiddenScope(groupId)] : [hiddenScope(groupId), groupId]
     const place: Place = hide ? { sort, hidden: true } : { sort }
     draft.put("timeline", { scope: from, sort }, undefined)
     draft.put("timeline", { scope: to, sort }, encodeRecord(record))

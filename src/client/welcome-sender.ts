@@ -4,7 +4,7 @@ import { bytesToHex } from "../nostr/event.ts"
 import { wrap } from "../nostr/gift-wrap.ts"
 import type { Signer } from "../nostr/signer.ts"
 import { welcomeRumor } from "../marmot/welcome-event.ts"
-import { base64ToBytes } from "./base64.ts"
+import { fromBase64 } from "../marmot/base64.ts"
 import type { Directory } from "./directory.ts"
 import type { Draft } from "./draft.ts"
 import type { Mailbox } from "./mailbox.ts"
@@ -117,7 +117,7 @@ export class WelcomeSender {
     const rumor = welcomeRumor({
       pubkey: self,
       createdAt: Math.floor(world.now() / 1000),
-      welcome: base64ToBytes(job.welcome),
+      welcome: fromBase64(job.welcome),
       keyPackageEventId: job.keyPackageEventId,
       relays: job.relays,
     })

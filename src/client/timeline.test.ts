@@ -1,0 +1,192 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { toRumor } from "../nostr/event.ts"
+import type { Rumor } from "../nostr/event.ts"
+import { openMemoryStore } from "../store/index.ts"
+import { Chats } from "./chats.ts"
+import type { Draft } from "./draft.ts"
+import { Mailbox } from "./mailbox.ts"
+import { Timeline } from "./timeline.ts"
+
+const GROUP = "aa".repeat(16)
+const AUTHOR = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9"
+
+const message = (created_at: number, content: string, kind = 9): Rumor =>
+  toRumor({ pubkey: AUTHOR, created_at, kind, tags: [], content })
+
+async function setup() {
+  const store = await openMemoryStore()
+  const mailbox = new Mailbox({
+    batch: (ops) => store.batch(ops),
+    now: () => 5_000,
+    onChange: () => undefined,
+    log: () => undefined,
+  })
+  const chats = new Chats()
+  const timeline = new Timeline(store, chats)
+  const run = <T>(work: (draft: Draft) => Promise<T> | T) => mailbox.run(work)
+  await run((draft) => chats.open(draft, GROUP, undefined))
+  const deliver = (rumor: Rumor, own = false) =>
+    run((draft) =>
+      timeline.deliver(draft, GROUP, {
+        rumor,
+        own,
+        delivery: own ? { status: "pending" } : { status: "received" },
+      }),
+    )
+  const contents = async (limit = 100, before?: string) => {
+    const page = await timeline.page(GROUP, limit, before)
+    return page.records.map((r) => (r.type === "message" ? r.rumor.content : r.change.type))
+  }
+  const unread = () => chats.get(GROUP)?.unread
+  return { store, run, chats, timeline, deliver, contents, unread }
+}
+
+describe("order", () => {
+  test("any order of arrival gives one order: by time, then by id", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.tuple(fc.nat(5), fc.string({ minLength: 1 })), {
+          maxLength: 12,
+          selector: ([time, content]) => `${time} ${content}`,
+        }),
+        async (drafts) => {
+          const { deliver, timeline } = await setup()
+          const messages = drafts.map(([time, content]) => message(time, content))
+          for (const each of messages) await deliver(each)
+          const { records } = await timeline.page(GROUP, 100, undefined)
+          const expected = [...messages].sort(
+            (a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1),
+          )
+          expect(records.map((r) => r.type === "message" && r.rumor.id)).toEqual(
+            expected.map(({ id }) => id),
+          )
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  test("a cursor stays where it is when a late message slots in before and after it", async () => {
+    const { deliver, timeline, contents } = await setup()
+    for (const time of [10, 20, 30, 40]) await deliver(message(time, String(time)))
+    const newest = await timeline.page(GROUP, 2, undefined)
+    expect(newest.records).toHaveLength(2)
+    await deliver(message(15, "15"))
+    await deliver(message(35, "35"))
+    expect(await contents(10, newest.before)).toEqual(["10", "15", "20"])
+    expect(await contents()).toEqual(["10", "15", "20", "30", "35", "40"])
+  })
+
+  test("pages meet without gap or overlap, and the first has no cursor", async () => {
+    const { deliver, timeline } = await setup()
+    for (let time = 0; time < 25; time++) await deliver(message(time, String(time)))
+    const seen: string[] = []
+    let before: string | undefined
+    do {
+      const page = await timeline.page(GROUP, 7, before)
+      seen.unshift(...page.records.map((r) => (r.type === "message" ? r.rumor.content : "")))
+      before = page.before
+    } while (before !== undefined)
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, i) => String(i)))
+  })
+})
+
+describe("exactly once", () => {
+  test("a message that is delivered twice is shown and counted once", async () => {
+    const { deliver, contents, unread } = await setup()
+    await deliver(message(1, "a"))
+    await deliver(message(1, "a"))
+    expect(await contents()).toEqual(["a"])
+    expect(unread()).toBe(1)
+  })
+
+  test("two in one step as well", async () => {
+    const { run, timeline, contents } = await setup()
+    await run(async (draft) => {
+      const entry = {
+        rumor: message(1, "a"),
+        own: false,
+        delivery: { status: "received" } as const,
+      }
+      await timeline.deliver(draft, GROUP, entry)
+      await timeline.deliver(draft, GROUP, entry)
+    })
+    expect(await contents()).toEqual(["a"])
+  })
+
+  test("rows of a commit are keyed by its digest", async () => {
+    const { run, timeline, contents } = await setup()
+    const notice = {
+      digest: "d1",
+      seenAt: 3_000,
+      changes: [
+        { type: "member_left", subject: AUTHOR },
+        { type: "group_renamed", actor: AUTHOR, name: "x" },
+      ],
+    } as const
+    await run((draft) => timeline.notify(draft, GROUP, notice))
+    await run((draft) => timeline.notify(draft, GROUP, { ...notice, seenAt: 9_000 }))
+    expect(await contents()).toEqual(["member_left", "group_renamed"])
+    await run((draft) => timeline.withdrawNotices(draft, GROUP, "d1"))
+    expect(await contents()).toEqual([])
+    await run((draft) => timeline.notify(draft, GROUP, notice))
+    expect(await contents()).toHaveLength(2)
+  })
+})
+
+describe("withdrawal", () => {
+  test("hides, uncounts and restores; a new delivery restores too", async () => {
+    const { run, deliver, timeline, contents, unread } = await setup()
+    const a = message(1, "a")
+    await deliver(a)
+    await deliver(message(2, "b"))
+    await run((draft) => timeline.withdraw(draft, GROUP, a.id))
+    expect(await contents()).toEqual(["b"])
+    expect(unread()).toBe(1)
+    await run((draft) => timeline.restore(draft, GROUP, a.id))
+    expect(await contents()).toEqual(["a", "b"])
+    expect(unread()).toBe(2)
+    await run((draft) => timeline.withdraw(draft, GROUP, a.id))
+    await deliver(a)
+    expect(await contents()).toEqual(["a", "b"])
+    expect(unread()).toBe(2)
+  })
+
+  test("what was read does not become unread by it", async () => {
+    const { run, deliver, timeline, chats, unread } = await setup()
+    const a = message(1, "a")
+    await deliver(a)
+    await run((draft) => chats.markRead(draft, GROUP))
+    await run((draft) => timeline.withdraw(draft, GROUP, a.id))
+    await run((draft) => timeline.restore(draft, GROUP, a.id))
+    expect(unread()).toBe(0)
+  })
+})
+
+test("own messages and decorations are not unread", async () => {
+  const { deliver, unread } = await setup()
+  await deliver(message(1, "mine"), true)
+  await deliver(message(2, "👍", 7))
+  await deliver(message(3, "edited", 1009))
+  expect(unread()).toBe(0)
+})
+
+test("forgetting leaves nothing behind", async () => {
+  const { run, deliver, timeline, contents, store } = await setup()
+  await deliver(message(1, "a"))
+  await run((draft) => timeline.withdraw(draft, GROUP, message(1, "a").id))
+  await deliver(message(2, "b"))
+  await run((draft) =>
+    timeline.notify(draft, GROUP, {
+      digest: "d",
+      seenAt: 0,
+      changes: [{ type: "joined", actor: AUTHOR }],
+    }),
+  )
+  await run((draft) => timeline.forget(draft, GROUP))
+  expect(await contents()).toEqual([])
+  for (const scope of [GROUP, `hidden:${GROUP}`, `places:${GROUP}`, `notices:${GROUP}`]) {
+    expect(await store.range("timeline", scope)).toEqual([])
+  }
+})

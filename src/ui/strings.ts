@@ -33,10 +33,10 @@ export const strings = {
     load: "A part of Burrow could not be loaded. Check your connection and reload the page.",
   },
   welcome: {
+    title: "A messenger for private groups",
     hello: (name: string) => `Welcome, ${name}`,
     tagline: "A quiet place for your groups.",
-    intro:
-      "Burrow is a messenger for private group conversations. Messages are encrypted on your device, and only the people in a group can read them.",
+    intro: "Messages are encrypted on your device, and only the people in a group can read them.",
     facts: [
       { title: "No phone number, no email", text: "Your account is a key that you hold yourself." },
       {
@@ -124,6 +124,7 @@ export const strings = {
     yourAddress: "Your address (npub)",
     copyAddress: "Copy your npub",
     pickTitle: "Pick a conversation",
+    helloHint: "Your conversations will appear here.",
     pick: "Choose one from the list, or start a new group.",
     unread: (count: number) => (count === 1 ? "1 unread message" : `${count} unread messages`),
     waiting: "Waiting for network. Messages are stored and go out when you are back.",
@@ -198,7 +199,6 @@ export const strings = {
   conversation: {
     log: (group: string) => `Messages in ${group}`,
     info: "Group info",
-    openInfo: (group: string) => `${group}: group info`,
     updating: "Updating group…",
     members: (count: number) => (count === 1 ? "Only you" : `${count} members`),
     beginning: (group: string) => `This is the beginning of “${group}”`,
@@ -284,6 +284,7 @@ export const strings = {
     invited: (count: number) => (count === 1 ? "Invitation sent" : `${count} invitations sent`),
     memberActions: (name: string) => `${name}: show details`,
     address: "Address (npub)",
+    copyAddress: "Copy address",
     makeAdmin: "Make admin",
     dismissAdmin: "Dismiss as admin",
     stepDown: "Step down as admin",

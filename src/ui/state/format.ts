@@ -3,7 +3,7 @@ import type { PersonView } from "../../client/api.ts"
 import { strings } from "../strings.ts"
 import { sameDay } from "./rows.ts"
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" })
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" })
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" })
 const shortWeekday = new Intl.DateTimeFormat(undefined, { weekday: "short" })
 const dayMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long" })

@@ -125,7 +125,10 @@ export class SimulatedDisk implements Disk {
     await Promise.resolve()
     if (this.#off) throw new PowerLost()
     this.operations++
-    if (this.operations !== this.#trouble?.at) { whole(); return; }
+    if (this.operations !== this.#trouble?.at) {
+      whole()
+      return
+    }
     half()
     if (this.#trouble.code !== undefined) {
       throw Object.assign(new Error("trouble"), { code: this.#trouble.code })
@@ -161,12 +164,13 @@ function survivors(
   if (loss === "nothing" || written === synced) return written
   const shorter = Math.min(written.length, synced.length)
   const longer = Math.max(written.length, synced.length)
-  const bytes = new Uint8Array(shorter + random(longer - shorter + 1))
-  bytes.set(synced.subarray(0, bytes.length))
+  const length = random(2) === 0 ? written.length : shorter + random(longer - shorter + 1)
+  const bytes = new Uint8Array(length)
+  bytes.set(synced.subarray(0, length))
   const sector = 64
-  for (let at = 0; at < bytes.length; at += sector) {
+  for (let at = 0; at < length; at += sector) {
     if (random(2) === 0) continue
-    bytes.set(written.subarray(at, Math.min(at + sector, bytes.length)), at)
+    bytes.set(written.subarray(at, Math.min(at + sector, length)), at)
   }
   return bytes
 }

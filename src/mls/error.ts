@@ -103,6 +103,8 @@ export type MlsErrorCode =
   | "sender_not_allowed"
   /** An application message in a PublicMessage (§6.2). */
   | "application_not_encrypted"
+  /** The signature over a message's content is wrong (§6.1). */
+  | "signature_invalid"
   /** A commit's confirmation tag is absent or wrong (§6.1, §8.2). */
   | "confirmation_tag"
   /** The group was reinitialised: nothing more happens in it (§11.2). */
@@ -124,8 +126,6 @@ export type MlsErrorCode =
   | "psk_unknown"
   /** ReInit to an older protocol version (§12.1.5). */
   | "reinit_version"
-  /** ReInit to a version or suite that this build does not have (§12.1.5). */
-  | "reinit_unsupported"
   /** ExternalInit outside an external commit (§12.1.6). */
   | "external_init_not_external"
   /** A group extension that some member does not support (§12.1.7). */
@@ -136,7 +136,7 @@ export type MlsErrorCode =
   | "extension_misplaced"
   /** A proposal of a type that an external sender may not send (§12.1.8). */
   | "external_proposal_type"
-  /** An Add from new_member_proposal that is not signed with the added leaf's key (§12.1.8). */
+  /** Something other than an Add from new_member_proposal (§12.1.8). */
   | "external_add"
   /** SelfRemove by value; it is allowed by reference only. */
   | "self_remove_by_value"
@@ -165,8 +165,6 @@ export type MlsErrorCode =
   | "reinit_not_alone"
   /** A proposal type that some member does not support. */
   | "proposal_type_unsupported"
-  /** A leaf, after the proposals, that shares a key with another. */
-  | "key_not_unique"
   // --- Commits (§12.4) ---
   /** A path is required and absent (§12.4). */
   | "path_missing"
@@ -182,12 +180,12 @@ export type MlsErrorCode =
   | "external_commit_type"
   /** An external commit with something other than SelfRemove by reference (§12.4.3.2). */
   | "external_commit_reference"
-  /** An external commit that is not a PublicMessage (§12.4.3.2). */
-  | "external_commit_encrypted"
   /** The authentication service refused a credential (§5.3.1). */
   | "credential_rejected"
   /** The authentication service refused a credential as the successor of another (§5.3.1). */
   | "credential_successor"
+  /** A commit of our own Update, whose private keys this state does not hold. */
+  | "own_update_keys"
   // --- Joining (§12.4.3.1) ---
   /** A Welcome, none of whose secrets is for one of our key packages. */
   | "welcome_not_for_us"
@@ -201,10 +199,10 @@ export type MlsErrorCode =
   | "ratchet_tree_missing"
   /** The tree's hash is not that of the GroupContext. */
   | "tree_hash"
+  /** The GroupInfo's signer is no member. */
+  | "group_info_signer"
   /** Our leaf is not in the tree. */
   | "own_leaf_missing"
-  /** The path secret of a Welcome does not belong to the tree. */
-  | "path_secret"
   /** A GroupInfo without external_pub (§12.4.3.2). */
   | "external_pub_missing"
   // --- States at rest ---

@@ -128,7 +128,7 @@ export interface CreatedProposal {
 export interface CreateCommitOptions {
   /** Proposals by value. */
   readonly proposals?: readonly Proposal[]
-  /** Proposals of the cache by reference; "all" leaves out those that the rest makes invalid. Default: none. */
+  /** Proposals of the cache by reference; "all" leaves out those that can't be committed (§12.4). Default: none. */
   readonly proposalRefs?: readonly Uint8Array[] | "all"
   /** A path even where none is required (§12.4). */
   readonly forcePath?: boolean
@@ -152,6 +152,8 @@ export interface CreatedCommit {
   readonly welcomedRefs: readonly Uint8Array[]
   /** To be taken once the commit is accepted, or dropped. */
   readonly next: GroupState
+  /** The epoch of before; after a commit in a PrivateMessage without the message key that was used for it. */
+  readonly state: GroupState
   readonly summary: CommitSummary
 }
 

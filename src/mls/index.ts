@@ -16,7 +16,7 @@ export {
 } from "./registry.ts"
 
 // §2.1, §5.3, §6, §7, §10, §13: structures
-export { type Decoder, type Encoder, decode, encode } from "./codec.ts"
+export { type Decoder, type Encoder, Reader, Writer, decode, encode } from "./codec.ts"
 export { type Credential, credentialType } from "./credential.ts"
 export {
   type Extension,
@@ -47,7 +47,7 @@ export type { PreSharedKeyId } from "./psk.ts"
 export { type LeafIndex, leafIndex } from "./tree-math.ts"
 export { type Member, type RatchetTree, memberCount } from "./tree.ts"
 export { validateKeyPackage } from "./validate-key-package.ts"
-export { supports } from "./validate-leaf.ts"
+export { requiredCapabilities, supports } from "./validate-leaf.ts"
 
 // §8, §11, §12: groups
 export { createCommit } from "./commit-create.ts"

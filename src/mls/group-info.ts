@@ -1,0 +1,140 @@
+// RFC 9420 §12.4.3: GroupInfo, what a group says of itself to those who join, and the Welcome that carries it.
+
+import { encode } from "./codec.ts"
+import type { MlsCrypto } from "./crypto.ts"
+import { MlsError } from "./error.ts"
+import { type Extension, encodeExternalPub, requireUniqueExtensions } from "./extensions.ts"
+import type { ExportGroupInfoOptions, GroupState, MlsContext } from "./group-types.ts"
+import { type KeyPackage, keyPackageRef } from "./key-package.ts"
+import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
+import { requireActive } from "./member-message.ts"
+import { encodeMlsMessage } from "./message.ts"
+import type { PreSharedKeyId } from "./psk.ts"
+import { encodeRatchetTree } from "./ratchet-tree-codec.ts"
+import { extensionTypes, labels, wireFormats } from "./registry.ts"
+import {
+  type GroupInfo,
+  encodeGroupInfo,
+  encodeGroupSecrets,
+  groupInfoTbs,
+} from "./welcome-codec.ts"
+
+/** HPKE operations that are under way at the same time. */
+const SEAL_BATCH = 256
+
+/**
+ * The group's current GroupInfo as an MLSMessage. Throws `MlsError` `group_reinitialised`,
+ * `extension_duplicate`.
+ */
+export async function exportGroupInfo(
+  ctx: MlsContext,
+  state: GroupState,
+  options: ExportGroupInfoOptions = {},
+): Promise<Uint8Array> {
+  requireActive(state)
+  const extensions = [
+    ...(options.externalPub ? [await externalPub(ctx.crypto, state)] : []),
+    ...(options.ratchetTree ? [ratchetTree(state)] : []),
+    ...(options.extensions ?? []),
+  ]
+  const groupInfo = await signGroupInfo(ctx.crypto, state, extensions)
+  return encodeMlsMessage({ wireFormat: wireFormats.groupInfo, groupInfo })
+}
+
+/** §8: the key pair whose public part external_pub carries. */
+export function externalKeyPair(crypto: MlsCrypto, externalSecret: Uint8Array) {
+  return crypto.deriveKemKeyPair(externalSecret)
+}
+
+export interface WelcomeContents {
+  /** The committer's state after the commit. */
+  readonly next: GroupState
+  readonly joinerSecret: Uint8Array
+  readonly pskSecret: Uint8Array
+  readonly psks: readonly PreSharedKeyId[]
+  readonly newMembers: readonly NewMember[]
+  /** Whether the GroupInfo carries the tree. */
+  readonly withRatchetTree: boolean
+  readonly extensions: readonly Extension[]
+}
+
+export interface NewMember {
+  readonly keyPackage: KeyPackage
+  readonly pathSecret: Uint8Array | undefined
+}
+
+/** One Welcome for all who were added (§12.4.3.1), as an MLSMessage, and their KeyPackageRefs in its order. */
+export async function createWelcome(
+  { crypto }: MlsContext,
+  contents: WelcomeContents,
+): Promise<{ readonly welcome: Uint8Array; readonly refs: readonly Uint8Array[] }> {
+  const { next, joinerSecret, pskSecret, psks, newMembers } = contents
+  const extensions = [
+    ...(contents.withRatchetTree ? [ratchetTree(next)] : []),
+    ...contents.extensions,
+  ]
+  const groupInfo = await signGroupInfo(crypto, next, extensions)
+  const { key, nonce } = welcomeKey(crypto, welcomeSecret(crypto, { joinerSecret, pskSecret }))
+  const encryptedGroupInfo = await crypto.aeadSeal(
+    key,
+    nonce,
+    new Uint8Array(),
+    encode(encodeGroupInfo, groupInfo),
+  )
+  const seal = async ({ keyPackage, pathSecret }: NewMember) => ({
+    newMember: keyPackageRef(crypto, keyPackage),
+    encryptedGroupSecrets: await crypto.encryptWithLabel(
+      keyPackage.initKey,
+      labels.welcome,
+      encryptedGroupInfo,
+      encode(encodeGroupSecrets, { joinerSecret, pathSecret, psks }),
+    ),
+  })
+  const secrets: Awaited<ReturnType<typeof seal>>[] = []
+  for (let start = 0; start < newMembers.length; start += SEAL_BATCH) {
+    secrets.push(...(await Promise.all(newMembers.slice(start, start + SEAL_BATCH).map(seal))))
+  }
+  const welcome = { cipherSuite: crypto.suite.id, secrets, encryptedGroupInfo }
+  return {
+    welcome: encodeMlsMessage({ wireFormat: wireFormats.welcome, welcome }),
+    refs: secrets.map((secret) => secret.newMember),
+  }
+}
+
+async function signGroupInfo(
+  crypto: MlsCrypto,
+  state: GroupState,
+  extensions: readonly Extension[],
+): Promise<GroupInfo> {
+  requireUniqueExtensions(extensions)
+  const { groupContext, confirmationTag, ownLeafIndex: signer } = state
+  const content = { groupContext, extensions, confirmationTag, signer }
+  const tbs = groupInfoTbs(content)
+  const signature = await crypto.sign(state.signaturePrivateKey, labels.groupInfoTbs, tbs)
+  return { ...content, signature }
+}
+
+function ratchetTree(state: GroupState): Extension {
+  return { type: extensionTypes.ratchetTree, data: encodeRatchetTree(state.tree) }
+}
+
+async function externalPub(crypto: MlsCrypto, state: GroupState): Promise<Extension> {
+  const { publicKey } = await externalKeyPair(crypto, state.epochSecrets.externalSecret)
+  return { type: extensionTypes.externalPub, data: encodeExternalPub(publicKey) }
+}
+
+/** The signature of a GroupInfo, by the signer's leaf. Throws `MlsError` `group_info_signature`. */
+export async function verifyGroupInfo(
+  crypto: MlsCrypto,
+  groupInfo: GroupInfo,
+  signatureKey: Uint8Array,
+): Promise<void> {
+  const valid = await crypto.verify({
+    publicKey: signatureKey,
+    label: labels.groupInfoTbs,
+    content: groupInfoTbs(groupInfo),
+    signature: groupInfo.signature,
+  })
+  // §12.4.3.1: "Verify the signature on the GroupInfo object."
+  if (!valid) throw new MlsError("group_info_signature", "the signature is wrong", "12.4.3.1")
+}

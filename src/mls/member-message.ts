@@ -1,0 +1,103 @@
+// RFC 9420 §6.1: content of ours, signed, and protected as a PublicMessage or PrivateMessage.
+
+import { requireSafeAad } from "./app-data.ts"
+import { encode } from "./codec.ts"
+import type { MlsCrypto } from "./crypto.ts"
+import { MlsError } from "./error.ts"
+import {
+  type AuthenticatedContent,
+  type FramedBody,
+  type MessageWireFormat,
+  type Sender,
+  encodeAuthenticatedContent,
+  framedContentTbs,
+} from "./framing.ts"
+import type { GroupState, HandshakeWireFormat, MlsContext } from "./group-types.ts"
+import type { GroupContext } from "./key-schedule.ts"
+import { encodeMlsMessage } from "./message.ts"
+import { protectPrivate } from "./private-message.ts"
+import { protectPublic } from "./public-message.ts"
+import { labels, senderTypes, wireFormats } from "./registry.ts"
+
+export interface ContentToSign {
+  readonly body: FramedBody
+  readonly sender: Sender
+  readonly wireFormat: MessageWireFormat
+  readonly groupContext: GroupContext
+  readonly authenticatedData: Uint8Array | undefined
+  readonly signaturePrivateKey: Uint8Array
+}
+
+/** Signed content without a confirmation tag. Throws `MlsError` `safe_aad`. */
+export async function signContent(
+  crypto: MlsCrypto,
+  signing: ContentToSign,
+): Promise<AuthenticatedContent> {
+  const { groupContext, sender, wireFormat, authenticatedData = new Uint8Array() } = signing
+  requireSafeAad(groupContext.extensions, authenticatedData)
+  const { groupId, epoch } = groupContext
+  const content = { groupId, epoch, sender, authenticatedData, ...signing.body }
+  const tbs = framedContentTbs(wireFormat, content, groupContext)
+  const signature = await crypto.sign(signing.signaturePrivateKey, labels.framedContentTbs, tbs)
+  return { wireFormat, content, auth: { signature, confirmationTag: undefined } }
+}
+
+/** Signed content of this member. Throws as `signContent`. */
+export function signAsMember(
+  { crypto }: MlsContext,
+  state: GroupState,
+  message: Pick<ContentToSign, "body" | "wireFormat" | "authenticatedData">,
+): Promise<AuthenticatedContent> {
+  return signContent(crypto, {
+    ...message,
+    sender: memberSender(state),
+    groupContext: state.groupContext,
+    signaturePrivateKey: state.signaturePrivateKey,
+  })
+}
+
+/** An MLSMessage, and the state in which the key that it took is used up. */
+export async function protect(
+  { crypto }: MlsContext,
+  state: GroupState,
+  content: AuthenticatedContent,
+  padding = 0,
+): Promise<{ readonly message: Uint8Array; readonly state: GroupState }> {
+  const { groupContext, epochSecrets, secretTree } = state
+  if (content.wireFormat === wireFormats.publicMessage) {
+    const { membershipKey } = epochSecrets
+    const publicMessage = protectPublic(crypto, content, { groupContext, membershipKey })
+    const { wireFormat } = content
+    return { message: encodeMlsMessage({ wireFormat, publicMessage }), state }
+  }
+  const { senderDataSecret } = epochSecrets
+  const keys = { senderDataSecret, secretTree }
+  const sealed = await protectPrivate(crypto, content, keys, padding)
+  return {
+    message: encodeMlsMessage({
+      wireFormat: content.wireFormat,
+      privateMessage: sealed.message,
+    }),
+    state: { ...state, secretTree: sealed.secretTree },
+  }
+}
+
+export function memberSender(state: GroupState): Sender {
+  return { senderType: senderTypes.member, leafIndex: state.ownLeafIndex }
+}
+
+export function handshakeWireFormat(format: HandshakeWireFormat = "public"): MessageWireFormat {
+  return format === "public" ? wireFormats.publicMessage : wireFormats.privateMessage
+}
+
+/** `ProposalRef` (§5.2): a hash over the whole authenticated content. */
+export function proposalRef(crypto: MlsCrypto, content: AuthenticatedContent): Uint8Array {
+  return crypto.refHash(labels.proposalRef, encode(encodeAuthenticatedContent, content))
+}
+
+/** §11.2: after a ReInit nothing is sent or processed any more. Throws `MlsError` `group_reinitialised`. */
+export function requireActive(state: GroupState): void {
+  if (state.status !== "active") {
+    throw new MlsError("group_reinitialised", "the group was reinitialised", "11.2")
+  }
+}

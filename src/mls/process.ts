@@ -1,0 +1,103 @@
+// RFC 9420 §6, §12, §15: whatever a group gets is opened, verified and taken in.
+
+import { requireSafeAad } from "./app-data.ts"
+import { processCommit } from "./commit-process.ts"
+import { MlsError } from "./error.ts"
+import type { AuthenticatedContent } from "./framing.ts"
+import { leafNodeOf, withProposal } from "./group.ts"
+import type { GroupState, MlsContext, Processed } from "./group-types.ts"
+import { proposalRef, requireActive } from "./member-message.ts"
+import { type PrivateMessage, unprotectPrivate } from "./private-message.ts"
+import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
+import { type RatchetLimits, defaultRatchetLimits } from "./secret-tree.ts"
+import { leafNode } from "./tree.ts"
+import { openPublic, readMessage, requireSameEpoch, verifyContent } from "./verify-message.ts"
+
+/**
+ * Takes an MLSMessage to the group: application data, a proposal, or another's commit. Only messages of the
+ * state's own epoch; those of past epochs go to the states of then. Nothing changes when it throws: `MlsError`
+ * with a code for what was wrong, or what the authentication service threw.
+ */
+export async function processMessage(
+  ctx: MlsContext,
+  state: GroupState,
+  message: Uint8Array,
+): Promise<Processed> {
+  requireActive(state)
+  const decoded = readMessage(ctx, message)
+  if (decoded.wireFormat === wireFormats.publicMessage) {
+    const authenticated = await openPublic(ctx, state, decoded.publicMessage)
+    return processContent(ctx, state, authenticated)
+  }
+  if (decoded.wireFormat === wireFormats.privateMessage) {
+    const opened = await openPrivate(ctx, state, decoded.privateMessage)
+    return processContent(ctx, opened.state, opened.authenticated)
+  }
+  throw new MlsError("unexpected_message", `wire format ${decoded.wireFormat}`, "6")
+}
+
+/** A verified PrivateMessage, and the state without the key that opened it. */
+async function openPrivate(
+  ctx: MlsContext,
+  state: GroupState,
+  message: PrivateMessage,
+): Promise<{ readonly authenticated: AuthenticatedContent; readonly state: GroupState }> {
+  requireSameEpoch(state, message)
+  const { senderDataSecret } = state.epochSecrets
+  const keys = { senderDataSecret, secretTree: state.secretTree }
+  const { content, secretTree } = await unprotectPrivate(ctx.crypto, message, keys, {
+    isMember: (leaf) => leafNode(state.tree, leaf) !== undefined,
+    limits: ratchetLimits(ctx),
+  })
+  await verifyContent(ctx, state, content)
+  return { authenticated: content, state: { ...state, secretTree } }
+}
+
+async function processContent(
+  ctx: MlsContext,
+  state: GroupState,
+  authenticated: AuthenticatedContent,
+): Promise<Processed> {
+  const { content } = authenticated
+  const { sender, authenticatedData } = content
+  requireSafeAad(state.groupContext.extensions, authenticatedData)
+  if (content.contentType === contentTypes.commit) {
+    // §12.4.2: a committer has the successor state already, and can't open its own path.
+    if (sender.senderType === senderTypes.member && sender.leafIndex === state.ownLeafIndex) {
+      throw new MlsError("own_commit", "a commit of our own")
+    }
+    return processCommit(ctx, state, authenticated, content.commit)
+  }
+  if (content.contentType === contentTypes.proposal) {
+    const { proposal } = content
+    // Draft §6.3: "these proposals MUST be sent in an MLS PublicMessage".
+    if (
+      proposal.proposalType === proposalTypes.selfRemove &&
+      authenticated.wireFormat !== wireFormats.publicMessage
+    ) {
+      throw new MlsError("self_remove_encrypted", "SelfRemove in a PrivateMessage")
+    }
+    const ref = proposalRef(ctx.crypto, authenticated)
+    const cached = withProposal(ctx, state, { ref, proposal, sender })
+    return { kind: "proposal", state: cached, ref, proposal, sender, authenticatedData }
+  }
+  if (sender.senderType !== senderTypes.member) {
+    throw new MlsError("sender_not_allowed", "application data from outside", "6")
+  }
+  return {
+    kind: "application",
+    state,
+    data: content.applicationData,
+    sender: sender.leafIndex,
+    senderCredential: leafNodeOf(state, sender.leafIndex).credential,
+    authenticatedData,
+    epoch: content.epoch,
+  }
+}
+
+function ratchetLimits({ limits }: MlsContext): RatchetLimits {
+  return {
+    outOfOrder: limits?.outOfOrder ?? defaultRatchetLimits.outOfOrder,
+    forward: limits?.forward ?? defaultRatchetLimits.forward,
+  }
+}

@@ -1,0 +1,80 @@
+// RFC 9420 §12.4.3.1, §12.4.3.2: the group that a GroupInfo describes is checked by one who is about to join.
+
+import { authenticate, checkGroupExtensions, externalSenders } from "./apply-proposals.ts"
+import { equalBytes } from "./bytes.ts"
+import { MlsError } from "./error.ts"
+import { findExtension } from "./extensions.ts"
+import { verifyGroupInfo } from "./group-info.ts"
+import type { MlsContext } from "./group-types.ts"
+import { decodeRatchetTree } from "./ratchet-tree-codec.ts"
+import { extensionTypes } from "./registry.ts"
+import { treeHash } from "./tree-hash.ts"
+import { type LeafIndex, leafIndex } from "./tree-math.ts"
+import { type RatchetTree, leafNode, nonBlankLeaves } from "./tree.ts"
+import { validateTree } from "./validate-tree.ts"
+import type { GroupInfo } from "./welcome-codec.ts"
+
+/** Leaves that the authentication service is asked about at the same time. */
+const AUTHENTICATION_BATCH = 256
+
+export interface VerifiedGroup {
+  readonly tree: RatchetTree
+  readonly signer: LeafIndex
+}
+
+/**
+ * The tree of a GroupInfo, once it, the GroupInfo's signature and all members' credentials are verified.
+ * `ratchetTree` is used where the GroupInfo carries none. Throws `MlsError` `welcome_suite`,
+ * `ratchet_tree_missing`, `tree_hash`, `group_info_signer`, `group_info_signature`, or the code of a rule for
+ * the tree, a leaf, or the group's extensions.
+ */
+export async function verifyPublicGroup(
+  ctx: MlsContext,
+  groupInfo: GroupInfo,
+  ratchetTree?: Uint8Array,
+): Promise<VerifiedGroup> {
+  const { crypto, limits } = ctx
+  const { groupContext } = groupInfo
+  // §12.4.3.1: "Verify that the cipher_suite in the GroupInfo matches the cipher_suite in the KeyPackage."
+  if (groupContext.cipherSuite !== crypto.suite.id) {
+    const message = `the group has cipher suite ${groupContext.cipherSuite}`
+    throw new MlsError("welcome_suite", message, "12.4.3.1")
+  }
+  checkGroupExtensions(groupContext.extensions)
+  const data = findExtension(groupInfo.extensions, extensionTypes.ratchetTree)?.data ?? ratchetTree
+  if (data === undefined) {
+    throw new MlsError("ratchet_tree_missing", "no ratchet tree was given", "12.4.3.3")
+  }
+  const tree = decodeRatchetTree(data, limits?.maxLeaves)
+  const signer = leafIndex(groupInfo.signer)
+  const signerLeaf = leafNode(tree, signer)
+  if (signerLeaf === undefined) {
+    throw new MlsError("group_info_signer", `leaf ${signer} is no member`, "12.4.3.1")
+  }
+  await verifyGroupInfo(crypto, groupInfo, signerLeaf.signatureKey)
+  // §12.4.3.1: "Verify that the tree hash of the ratchet tree matches the tree_hash field".
+  if (!equalBytes(treeHash(crypto, tree), groupContext.treeHash)) {
+    throw new MlsError("tree_hash", "the tree is not that of the GroupContext", "12.4.3.1")
+  }
+  const { groupId, extensions: groupExtensions } = groupContext
+  await validateTree(crypto, tree, { groupId, groupExtensions })
+  await authenticateAll(ctx, tree)
+  await Promise.all(
+    externalSenders(groupExtensions).map(({ credential, signatureKey }) =>
+      ctx.auth?.validate(credential, signatureKey, undefined),
+    ),
+  )
+  return { tree, signer }
+}
+
+async function authenticateAll(ctx: MlsContext, tree: RatchetTree): Promise<void> {
+  if (ctx.auth === undefined) return
+  let batch: Promise<void>[] = []
+  for (const member of nonBlankLeaves(tree)) {
+    batch.push(authenticate(ctx, member.leafNode))
+    if (batch.length < AUTHENTICATION_BATCH) continue
+    await Promise.all(batch)
+    batch = []
+  }
+  await Promise.all(batch)
+}

@@ -1,0 +1,63 @@
+// RFC 9420 §12.4: which of the proposals that were received a committer can commit together.
+
+import { MlsError } from "./error.ts"
+import type { CachedProposal } from "./group-types.ts"
+import { proposalTypes } from "./registry.ts"
+
+/**
+ * All cached proposals if they go together. Otherwise one after the other, those that the RFC prefers first,
+ * each if it goes with the ones before: SelfRemove, then Remove, then Update, the latest first; ReInit last.
+ * `attempt` gets references in the order that they came, and throws if they can't be committed.
+ */
+export async function selectProposals<T>(
+  cached: readonly CachedProposal[],
+  attempt: (refs: readonly Uint8Array[]) => Promise<T>,
+): Promise<T> {
+  const none = await attempt([])
+  if (cached.length === 0) return none
+  const whole = await attemptOrUndefined(attempt, refsOf(cached))
+  if (whole !== undefined) return whole
+  let best = none
+  let chosen: ReadonlySet<CachedProposal> = new Set()
+  for (const candidate of byPreference(cached)) {
+    const together = new Set(chosen).add(candidate)
+    const result = await attemptOrUndefined(attempt, refsOf(cached.filter((c) => together.has(c))))
+    if (result === undefined) continue
+    best = result
+    chosen = together
+  }
+  return best
+}
+
+async function attemptOrUndefined<T>(
+  attempt: (refs: readonly Uint8Array[]) => Promise<T>,
+  refs: readonly Uint8Array[],
+): Promise<T | undefined> {
+  try {
+    return await attempt(refs)
+  } catch (error) {
+    // Without the cached proposals the attempt succeeded: what failed is one of them, or a service's view of it.
+    if (error instanceof MlsError && error.code === "internal") throw error
+    return undefined
+  }
+}
+
+function refsOf(cached: readonly CachedProposal[]): Uint8Array[] {
+  return cached.map((proposal) => proposal.ref)
+}
+
+function byPreference(cached: readonly CachedProposal[]): CachedProposal[] {
+  const rank = ({ proposal }: CachedProposal): number => {
+    const index = PREFERRED.indexOf(proposal.proposalType)
+    if (index >= 0) return index
+    return proposal.proposalType === proposalTypes.reinit ? PREFERRED.length + 1 : PREFERRED.length
+  }
+  // §12.4: of several Updates of one leaf, the most recent.
+  return [...cached].reverse().sort((a, b) => rank(a) - rank(b))
+}
+
+const PREFERRED: readonly number[] = [
+  proposalTypes.selfRemove,
+  proposalTypes.remove,
+  proposalTypes.update,
+]

@@ -48,10 +48,7 @@ interface StoredNode {
   readonly readable: boolean
 }
 
-type StoredPending = Omit<PendingCommit, "node"> & {
-  readonly id: StateId
-  readonly node: StoredNode
-}
+type StoredPending = Omit<PendingCommit, "node"> & { readonly id: StateId }
 
 /** All records of a group, by name. Names are unique within the group and hold no secret. */
 export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecord> {
@@ -70,7 +67,7 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
   for (const [id, input] of group.unopened) put(`unopened/${id}`, input)
   if (group.pending !== undefined) {
     const { node, ...rest } = group.pending
-    put("pending", { ...rest, id: node.id, node: storedNode(node) }, group.pending)
+    put("pending", { ...rest, id: node.id }, group.pending)
     putNode(records, "staged", node)
   }
   return records
@@ -118,7 +115,7 @@ function putNode(records: Map<string, GroupRecord>, prefix: string, node: StateN
 }
 
 function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentity): MarmotGroup {
-  const { version, ...head } = read<Head>(records, "head")
+  const { version, ...head } = read(records, "head") as Head
   if (version !== VERSION) {
     throw new MarmotError("corrupt_state", `version ${version} of a group record is not known`)
   }
@@ -128,7 +125,7 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
     throw new MarmotError("corrupt_state", "the canonical state is missing")
   }
   const byId = <T>(prefix: string) =>
-    new Map(idsOf(records, prefix).map((id) => [id, read<T>(records, prefix + id)]))
+    new Map(idsOf(records, prefix).map((id) => [id, read(records, prefix + id) as T]))
   return {
     ...head,
     device,
@@ -136,16 +133,16 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
     apps: byId<AppRecord>("app/"),
     deferred: byId<DeferredMessage>("deferred/"),
     unopened: byId<DeferredEvent>("unopened/"),
-    seen: new Map(read<[MessageId, number][]>(records, "seen")),
-    intents: read<readonly Intent[]>(records, "intents"),
-    welcomes: read<readonly PendingWelcome[]>(records, "welcomes"),
+    seen: new Map(read(records, "seen") as [MessageId, number][]),
+    intents: read(records, "intents") as readonly Intent[],
+    welcomes: read(records, "welcomes") as readonly PendingWelcome[],
     pending: restorePending(records),
   }
 }
 
 function restorePending(records: ReadonlyMap<string, Uint8Array>): PendingCommit | undefined {
   if (!records.has("pending")) return undefined
-  const { id, node: _, ...pending } = read<StoredPending>(records, "pending")
+  const { id, ...pending } = read(records, "pending") as StoredPending
   return { ...pending, node: restoreNode(records, "staged", id) }
 }
 
@@ -154,7 +151,7 @@ function restoreNode(
   prefix: string,
   id: StateId,
 ): StateNode {
-  const { readable, ...node } = read<StoredNode>(records, `${prefix}/${id}`)
+  const { readable, ...node } = read(records, `${prefix}/${id}`) as StoredNode
   if (!readable) return { ...node, id, mls: undefined }
   const epoch = bytesOf(records, `${prefix}-epoch/${id}`)
   const messageKeys = bytesOf(records, `${prefix}-keys/${id}`)
@@ -174,6 +171,6 @@ function bytesOf(records: ReadonlyMap<string, Uint8Array>, name: string): Uint8A
 }
 
 /** The store authenticates its records, so what parses is what this module wrote. */
-function read<T>(records: ReadonlyMap<string, Uint8Array>, name: string): T {
-  return parseRecord<T>(bytesOf(records, name))
+function read(records: ReadonlyMap<string, Uint8Array>, name: string): unknown {
+  return parseRecord(bytesOf(records, name))
 }

@@ -15,12 +15,12 @@ export function writeRecord(value: unknown): Uint8Array {
 }
 
 /** Throws `MarmotError` `corrupt_state` for what `writeRecord` can't have written. */
-export function parseRecord<T>(bytes: Uint8Array): T {
+export function parseRecord(bytes: Uint8Array): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
     return JSON.parse(text, (_key, item: unknown) =>
       isTagged(item) ? fromBase64(item.$bytes) : item,
-    ) as T
+    )
   } catch (error) {
     throw new MarmotError("corrupt_state", `a stored record can't be read: ${String(error)}`)
   }

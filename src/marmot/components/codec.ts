@@ -12,9 +12,9 @@ import { MarmotError } from "../error.ts"
 
 /** A component's state: how it is written, read and checked. */
 export interface ComponentCodec<T> {
-  encode(state: T): Uint8Array
+  readonly encode: (state: T) => Uint8Array
   /** Throws `MarmotError` `invalid_component`. */
-  decode(bytes: Uint8Array): T
+  readonly decode: (bytes: Uint8Array) => T
 }
 
 /**

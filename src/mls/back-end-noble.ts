@@ -15,17 +15,27 @@ export function nobleBackEnd(suite: CipherSuite): BackEnd {
   }
   return {
     name: "noble",
-    aeadSeal: async (key, nonce, aad, plaintext) => gcm(key, nonce, aad).encrypt(plaintext),
-    aeadOpen: async (key, nonce, aad, ciphertext) => gcm(key, nonce, aad).decrypt(ciphertext),
-    signatureKeyPair: async (privateKey) => ({
-      privateKey,
-      publicKey: ed25519.getPublicKey(privateKey),
-    }),
-    sign: async (privateKey, message) => ed25519.sign(message, privateKey),
-    verify: async (publicKey, message, signature) => verifyEd25519(publicKey, message, signature),
-    kemKeyPair: async (privateKey) => ({ privateKey, publicKey: x25519.getPublicKey(privateKey) }),
-    diffieHellman: async (privateKey, publicKey) => x25519.getSharedSecret(privateKey, publicKey),
+    aeadSeal: (key, nonce, aad, plaintext) =>
+      promised(() => gcm(key, nonce, aad).encrypt(plaintext)),
+    aeadOpen: (key, nonce, aad, ciphertext) =>
+      promised(() => gcm(key, nonce, aad).decrypt(ciphertext)),
+    signatureKeyPair: (privateKey) =>
+      promised(() => ({ privateKey, publicKey: ed25519.getPublicKey(privateKey) })),
+    sign: (privateKey, message) => promised(() => ed25519.sign(message, privateKey)),
+    verify: (publicKey, message, signature) =>
+      promised(() => verifyEd25519(publicKey, message, signature)),
+    kemKeyPair: (privateKey) =>
+      promised(() => ({ privateKey, publicKey: x25519.getPublicKey(privateKey) })),
+    diffieHellman: (privateKey, publicKey) =>
+      promised(() => x25519.getSharedSecret(privateKey, publicKey)),
   }
+}
+
+/** A promise that rejects with what `operation` throws. */
+function promised<T>(operation: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(operation())
+  })
 }
 
 /**

@@ -10,7 +10,9 @@ const MAX_CACHED_KEYS = 4096
 
 /** RFC 8410: the PKCS #8 wrapping of a 32-byte private key. */
 const PKCS8_PREFIX = {
-  Ed25519: Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]),
+  Ed25519: Uint8Array.from([
+    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+  ]),
   X25519: Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20]),
 } as const
 
@@ -102,8 +104,7 @@ function publicKeys(curve: Curve, usages: readonly KeyUsage[]) {
   return (publicKey: Uint8Array): Promise<CryptoKey> => {
     const id = bytesToHex(publicKey)
     const key =
-      known.get(id) ??
-      crypto.subtle.importKey("raw", source(publicKey), curve, true, [...usages])
+      known.get(id) ?? crypto.subtle.importKey("raw", source(publicKey), curve, true, [...usages])
     known.delete(id)
     known.set(id, key)
     const [oldest] = known.keys()

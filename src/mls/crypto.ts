@@ -32,11 +32,21 @@ export interface MlsCrypto {
   extract(salt: Uint8Array, ikm: Uint8Array): Uint8Array
   expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array
   /** `ExpandWithLabel` (§8): `label` without the "MLS 1.0 " prefix. */
-  expandWithLabel(secret: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array
+  expandWithLabel(
+    secret: Uint8Array,
+    label: string,
+    context: Uint8Array,
+    length: number,
+  ): Uint8Array
   /** `DeriveSecret` (§8): `KDF.Nh` bytes. */
   deriveSecret(secret: Uint8Array, label: string): Uint8Array
   /** `DeriveTreeSecret` (§9.1). */
-  deriveTreeSecret(secret: Uint8Array, label: string, generation: number, length: number): Uint8Array
+  deriveTreeSecret(
+    secret: Uint8Array,
+    label: string,
+    generation: number,
+    length: number,
+  ): Uint8Array
   /** `RefHash` (§5.2): `label` in full, as in "MLS 1.0 KeyPackage Reference". */
   refHash(label: string, value: Uint8Array): Uint8Array
 

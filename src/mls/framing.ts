@@ -17,9 +17,7 @@ import { type LeafIndex, leafIndex } from "./tree-math.ts"
 export { senderTypes }
 
 export type ContentType = (typeof contentTypes)[keyof typeof contentTypes]
-export type MessageWireFormat =
-  | typeof wireFormats.publicMessage
-  | typeof wireFormats.privateMessage
+export type MessageWireFormat = typeof wireFormats.publicMessage | typeof wireFormats.privateMessage
 
 export type Sender =
   | { readonly senderType: typeof senderTypes.member; readonly leafIndex: LeafIndex }
@@ -55,13 +53,13 @@ export interface AuthenticatedContent {
   readonly auth: FramedContentAuthData
 }
 
-const encodeSender: Encoder<Sender> = (writer, value) => {
+export const encodeSender: Encoder<Sender> = (writer, value) => {
   writer.u8(value.senderType)
   if (value.senderType === senderTypes.member) writer.u32(value.leafIndex)
   if (value.senderType === senderTypes.external) writer.u32(value.senderIndex)
 }
 
-const decodeSender: Decoder<Sender> = (reader) => {
+export const decodeSender: Decoder<Sender> = (reader) => {
   const senderType = reader.u8()
   switch (senderType) {
     case senderTypes.member:

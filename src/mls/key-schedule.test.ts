@@ -82,9 +82,7 @@ withShared<KeyScheduleVector[]>("vectors/mls/key-schedule.json", (vectors) => {
           confirmation_key: hex(secrets.confirmationKey),
           membership_key: hex(secrets.membershipKey),
           resumption_psk: hex(secrets.resumptionPsk),
-          exporter: hex(
-            mlsExporter(crypto, secrets.exporterSecret, label, bytes(context), length),
-          ),
+          exporter: hex(mlsExporter(crypto, secrets.exporterSecret, label, bytes(context), length)),
         }).toEqual({
           joiner_secret: expected.joiner_secret,
           welcome_secret: expected.welcome_secret,

@@ -33,15 +33,20 @@ const encodeMessage: Encoder<MlsMessage> = (writer, value) => {
   writer.u16(value.wireFormat)
   switch (value.wireFormat) {
     case wireFormats.publicMessage:
-      return encodePublicMessage(writer, value.publicMessage)
+      encodePublicMessage(writer, value.publicMessage)
+      break
     case wireFormats.privateMessage:
-      return encodePrivateMessage(writer, value.privateMessage)
+      encodePrivateMessage(writer, value.privateMessage)
+      break
     case wireFormats.welcome:
-      return encodeWelcome(writer, value.welcome)
+      encodeWelcome(writer, value.welcome)
+      break
     case wireFormats.groupInfo:
-      return encodeGroupInfo(writer, value.groupInfo)
+      encodeGroupInfo(writer, value.groupInfo)
+      break
     case wireFormats.keyPackage:
-      return encodeKeyPackage(writer, value.keyPackage)
+      encodeKeyPackage(writer, value.keyPackage)
+      break
   }
 }
 

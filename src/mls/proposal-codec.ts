@@ -46,28 +46,37 @@ export const encodeProposal: Encoder<Proposal> = (writer, value) => {
   writer.u16(value.proposalType)
   switch (value.proposalType) {
     case proposalTypes.add:
-      return encodeKeyPackage(writer, value.keyPackage)
+      encodeKeyPackage(writer, value.keyPackage)
+      break
     case proposalTypes.update:
-      return encodeLeafNode(writer, value.leafNode)
+      encodeLeafNode(writer, value.leafNode)
+      break
     case proposalTypes.remove:
-      return writer.u32(value.removed)
+      writer.u32(value.removed)
+      break
     case proposalTypes.psk:
-      return encodePreSharedKeyId(writer, value.psk)
+      encodePreSharedKeyId(writer, value.psk)
+      break
     case proposalTypes.reinit:
       writer.opaque(value.groupId)
       writer.u16(value.version)
       writer.u16(value.cipherSuite)
-      return encodeExtensions(writer, value.extensions)
+      encodeExtensions(writer, value.extensions)
+      break
     case proposalTypes.externalInit:
-      return writer.opaque(value.kemOutput)
+      writer.opaque(value.kemOutput)
+      break
     case proposalTypes.groupContextExtensions:
-      return encodeExtensions(writer, value.extensions)
+      encodeExtensions(writer, value.extensions)
+      break
     case proposalTypes.appDataUpdate:
-      return encodeAppDataUpdate(writer, value)
+      encodeAppDataUpdate(writer, value)
+      break
     case proposalTypes.appEphemeral:
-      return encodeAppEphemeral(writer, value)
+      encodeAppEphemeral(writer, value)
+      break
     case proposalTypes.selfRemove:
-      return
+      break
   }
 }
 

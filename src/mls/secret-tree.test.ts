@@ -83,7 +83,8 @@ describe("ratchets", () => {
     const given = [0, 1].map((generation) => () => {
       messageKey(crypto, tree, leaf, "application", generation, limits)
     })
-    for (const early of given) expect(early).toThrow(expect.objectContaining({ code: "message_key_used" }))
+    for (const early of given)
+      expect(early).toThrow(expect.objectContaining({ code: "message_key_used" }))
     expect(messageKey(crypto, tree, leaf, "application", 2, limits).key.generation).toBe(2)
   })
 

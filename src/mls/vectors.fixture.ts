@@ -28,6 +28,8 @@ export function implemented<T extends ForSuite>(cases: readonly T[]): T[] {
 export function vectorCrypto(
   vector: ForSuite,
   backend: (typeof vectorBackEnds)[number],
+  random?: (length: number) => Uint8Array,
 ): Promise<MlsCrypto> {
-  return createCrypto({ suite: cipherSuite(vector.cipher_suite), backend })
+  const suite = cipherSuite(vector.cipher_suite)
+  return createCrypto({ suite, backend, ...(random && { random }) })
 }

@@ -64,6 +64,7 @@ export {
 } from "./group.ts"
 export { peekMessage } from "./peek.ts"
 export { processMessage } from "./process.ts"
+export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 export { identifySender } from "./verify-message.ts"
 export { joinGroup, welcomeRefs } from "./welcome.ts"
 

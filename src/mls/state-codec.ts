@@ -1,0 +1,177 @@
+// The stored form of a GroupState (no wire format: only this program reads it). Secret.
+
+import { bytesToHex, equalBytes } from "./bytes.ts"
+import { type Decoder, type Encoder, Reader, Writer, decode, encode } from "./codec.ts"
+import { MlsError } from "./error.ts"
+import { type Sender, decodeSender, encodeSender } from "./framing.ts"
+import type {
+  CachedProposal,
+  EncodedGroupState,
+  GroupState,
+  GroupStatus,
+  OwnUpdate,
+} from "./group-types.ts"
+import {
+  type EpochSecrets,
+  type GroupContext,
+  decodeGroupContext,
+  encodeGroupContext,
+} from "./key-schedule.ts"
+import { decodeProposal, encodeProposal } from "./proposal-codec.ts"
+import { decodeRatchetTree, encodeRatchetTree } from "./ratchet-tree-codec.ts"
+import { decodeSecretTree, encodeSecretTree } from "./secret-tree.ts"
+import { decodeTreePrivate, encodeTreePrivate } from "./tree-private.ts"
+import { leafNode } from "./tree.ts"
+
+/** First two bytes of each of the two byte strings. */
+const FORMAT = 1
+
+const STATUS: readonly GroupStatus[] = ["active", "reinitialised"]
+
+/** Leaves of the largest tree that is read back. */
+const MAX_LEAVES = 2 ** 20
+
+const SECRETS = [
+  "senderDataSecret",
+  "encryptionSecret",
+  "exporterSecret",
+  "externalSecret",
+  "confirmationKey",
+  "membershipKey",
+  "resumptionPsk",
+  "epochAuthenticator",
+  "initSecret",
+] as const satisfies readonly (keyof EpochSecrets)[]
+
+/** A state as two byte strings, each with its version: one for the epoch, one for its message keys. */
+export function encodeGroupState(state: GroupState): EncodedGroupState {
+  const epoch = new Writer()
+  epoch.u16(FORMAT)
+  epoch.u8(STATUS.indexOf(state.status))
+  encodeGroupContext(epoch, state.groupContext)
+  epoch.opaque(encodeRatchetTree(state.tree))
+  encodeTreePrivate(epoch, state.treePrivate)
+  epoch.opaque(state.signaturePrivateKey)
+  for (const name of SECRETS) epoch.opaque(state.epochSecrets[name])
+  epoch.opaque(state.confirmationTag)
+  epoch.opaque(state.interimTranscriptHash)
+  epoch.vector(state.proposals.values(), encodeCached)
+  const keys = new Writer()
+  keys.u16(FORMAT)
+  keys.opaque(state.groupContext.groupId)
+  keys.u64(state.groupContext.epoch)
+  keys.opaque(encodeSecretTree(state.secretTree))
+  return { epoch: epoch.finish(), messageKeys: keys.finish() }
+}
+
+/**
+ * The state that was encoded. Work and memory are bounded by the length of the input. Throws `MlsError`
+ * `state_decode` for bytes that are damaged, of another version, or of two different epochs.
+ */
+export function decodeGroupState(encoded: EncodedGroupState): GroupState {
+  try {
+    const epoch = decode(decodeEpoch, encoded.epoch)
+    const keys = decode(decodeMessageKeys, encoded.messageKeys)
+    return join(epoch, keys)
+  } catch (error) {
+    if (!(error instanceof MlsError) || error.code === "state_decode") throw error
+    throw new MlsError("state_decode", `a stored state can't be read: ${error.message}`)
+  }
+}
+
+type StoredEpoch = Omit<GroupState, "secretTree">
+
+interface StoredKeys extends Pick<GroupState, "secretTree"> {
+  readonly groupId: Uint8Array
+  readonly epoch: bigint
+}
+
+function join(epoch: StoredEpoch, keys: StoredKeys): GroupState {
+  const { groupId, epoch: number } = epoch.groupContext
+  if (!equalBytes(groupId, keys.groupId) || number !== keys.epoch) {
+    throw new MlsError("state_decode", "epoch and message keys do not belong together")
+  }
+  if (keys.secretTree.leafCount !== epoch.tree.nLeaves) {
+    throw new MlsError("state_decode", "tree and secret tree differ in size")
+  }
+  if (leafNode(epoch.tree, epoch.ownLeafIndex) === undefined) {
+    throw new MlsError("state_decode", "our leaf is not in the tree")
+  }
+  return { ...epoch, secretTree: keys.secretTree }
+}
+
+const decodeEpoch: Decoder<StoredEpoch> = (reader) => {
+  requireFormat(reader)
+  const status = STATUS[reader.u8()]
+  if (status === undefined) throw new MlsError("state_decode", "an unknown status")
+  const groupContext: GroupContext = decodeGroupContext(reader)
+  const tree = decodeRatchetTree(reader.opaque(), MAX_LEAVES)
+  const treePrivate = decodeTreePrivate(reader)
+  return {
+    status,
+    groupContext,
+    tree,
+    treePrivate,
+    ownLeafIndex: treePrivate.leafIndex,
+    signaturePrivateKey: reader.opaque(),
+    epochSecrets: decodeSecrets(reader),
+    confirmationTag: reader.opaque(),
+    interimTranscriptHash: reader.opaque(),
+    proposals: new Map(
+      reader.vector(decodeCached).map((cached) => [bytesToHex(cached.ref), cached]),
+    ),
+  }
+}
+
+const decodeMessageKeys: Decoder<StoredKeys> = (reader) => {
+  requireFormat(reader)
+  return {
+    groupId: reader.opaque(),
+    epoch: reader.u64(),
+    secretTree: decodeSecretTree(reader.opaque()),
+  }
+}
+
+function requireFormat(reader: Reader): void {
+  const format = reader.u16()
+  if (format !== FORMAT) throw new MlsError("state_decode", `stored state format ${format}`)
+}
+
+function decodeSecrets(reader: Reader): EpochSecrets {
+  return {
+    senderDataSecret: reader.opaque(),
+    encryptionSecret: reader.opaque(),
+    exporterSecret: reader.opaque(),
+    externalSecret: reader.opaque(),
+    confirmationKey: reader.opaque(),
+    membershipKey: reader.opaque(),
+    resumptionPsk: reader.opaque(),
+    epochAuthenticator: reader.opaque(),
+    initSecret: reader.opaque(),
+  }
+}
+
+const encodeOwnUpdate: Encoder<OwnUpdate> = (writer, value) => {
+  writer.opaque(value.encryptionPrivateKey)
+  writer.opaque(value.signaturePrivateKey)
+}
+
+const decodeOwnUpdate: Decoder<OwnUpdate> = (reader) => ({
+  encryptionPrivateKey: reader.opaque(),
+  signaturePrivateKey: reader.opaque(),
+})
+
+const encodeCached: Encoder<CachedProposal> = (writer, value) => {
+  writer.opaque(value.ref)
+  writer.opaque(encode(encodeProposal, value.proposal))
+  encodeSender(writer, value.sender)
+  writer.optional(value.ownUpdate, encodeOwnUpdate)
+}
+
+const decodeCached: Decoder<CachedProposal> = (reader) => {
+  const ref = reader.opaque()
+  const proposal = decode(decodeProposal, reader.opaque())
+  const sender: Sender = decodeSender(reader)
+  const ownUpdate = reader.optional(decodeOwnUpdate)
+  return { ref, proposal, sender, ...(ownUpdate && { ownUpdate }) }
+}

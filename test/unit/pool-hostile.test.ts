@@ -31,7 +31,7 @@ describe("with relays that do not behave", () => {
     })
     const { pool, problems } = problemsOf()
     const { complete, ids } = listen(pool, [relay.url])
-    await until(() => complete.length === 1)
+    await until(() => complete.length >= 1)
     expect(ids()).toEqual([good.id])
     expect(problems).toEqual([
       "invalid_signature",
@@ -54,7 +54,7 @@ describe("with relays that do not behave", () => {
     })
     const { pool, problems } = problemsOf()
     const { complete, events } = listen(pool, [relay.url])
-    await until(() => complete.length === 1)
+    await until(() => complete.length >= 1)
     expect(events).toEqual([good, good])
     expect(problems).toEqual(["invalid_signature"])
   })
@@ -83,7 +83,7 @@ describe("with relays that do not behave", () => {
     })
     const { pool, problems } = problemsOf()
     const { complete } = listen(pool, [relay.url])
-    await until(() => complete.length === 1)
+    await until(() => complete.length >= 1)
     expect(problems).toEqual(Array<string>(garbage.length + 1).fill("invalid_message"))
   })
 
@@ -134,7 +134,7 @@ describe("with relays that do not behave", () => {
     })
     const pool = newPool()
     const { refused } = listen(pool, [relay.url])
-    await until(() => refused.length === 1)
+    await until(() => refused.length >= 1)
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(asked).toBe(1)
     expect(refused[0]).toMatch(/^restricted: {2}not you!+$/)

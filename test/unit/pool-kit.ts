@@ -20,8 +20,8 @@ afterEach(async () => {
 export const timing = {
   firstRetry: 20,
   longestRetry: 100,
-  silence: 200,
-  answer: 100,
+  silence: 60_000,
+  answer: 60_000,
   refusedRetry: 30,
 }
 

@@ -1,7 +1,7 @@
 // The client runtime behind the user interface's contract: one account, its session, and reading what is known.
 
 import { identityProofTemplate, identityProofFrom } from "../marmot/identity-proof.ts"
-import { createCrypto } from "../mls/index.ts"
+import { cipherSuite, createCrypto } from "../mls/index.ts"
 import type { MlsCrypto } from "../mls/index.ts"
 import { nsecOf, parseNsec } from "../nostr/address.ts"
 import { bytesToHex, generateSecretKey, hexToBytes } from "../nostr/event.ts"
@@ -74,7 +74,7 @@ export class Client implements ClientApi {
   async open(): Promise<void> {
     await this.#guard(async () => {
       const { openStore, random, extension } = this.#options
-      this.#crypto ??= await createCrypto({ suite: 1, random })
+      this.#crypto ??= await createCrypto({ suite: cipherSuite(1), random })
       this.#store = await openStore()
       const account = await Account.load(this.#store, extension)
       if (account !== undefined) await this.#run(account)

@@ -28,7 +28,7 @@ const MAX_HINTS = 8
 export interface ContactsOptions {
   readonly world: World
   readonly mailbox: Mailbox
-  relays(): readonly string[]
+  readonly relays: () => readonly string[]
   /** A name is new or different: what shows it is to be read again. */
   named(draft: Draft): void
 }
@@ -142,7 +142,7 @@ export function nameOf(content: string): string | undefined {
     if (typeof value !== "string") continue
     // Controls, and marks that turn the direction of the text around, have no place in a name.
     const line = value.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\s]+/gu, " ")
-    const name = [...line.trim()].slice(0, MAX_NAME).join("")
+    const name = Array.from(line.trim()).slice(0, MAX_NAME).join("")
     if (name !== "") return name
   }
   return undefined

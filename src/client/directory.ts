@@ -36,7 +36,7 @@ export interface DirectoryOptions {
   readonly contacts: Contacts
   readonly self: string
   /** Relays that we use anyway. */
-  ownRelays(): readonly string[]
+  readonly ownRelays: () => readonly string[]
 }
 
 interface Lookup {

@@ -157,7 +157,10 @@ export async function answerExtension(
   const { id, operation, args } = message as Question
   const answer = (rest: { value: unknown } | { problem: "refused" | "unavailable" }) =>
     send({ type: "extensionAnswer", id, ...rest } satisfies Answer)
-  if (provider === undefined) return answer({ problem: "unavailable" })
+  if (provider === undefined) {
+    answer({ problem: "unavailable" })
+    return
+  }
   try {
     answer({ value: plain(await perform(provider, operation, args)) })
   } catch (error) {

@@ -38,7 +38,7 @@ export interface IntakeOptions {
   readonly cursors: Cursors
   readonly seen: SeenEvents
   /** `pendingInbound` has changed. */
-  progressed(): void
+  readonly progressed: () => void
 }
 
 export class GroupIntake {
@@ -120,6 +120,10 @@ export class GroupIntake {
     void this.#pump()
   }
 
+  #isClosed(): boolean {
+    return this.#closed
+  }
+
   #seconds(): number {
     return Math.floor(this.#options.world.now() / 1000)
   }
@@ -175,7 +179,7 @@ export class GroupIntake {
         this.#queue.splice(0, chunk.length)
         size = CHUNK
       } catch (error) {
-        if (this.#closed) break
+        if (this.#isClosed()) break
         world.log("events were not processed", error)
         // One by one, so that an event which breaks us can't take others along. What can't be stored stays.
         if (asClientError(error).code === "storage_failed") await this.#pause()

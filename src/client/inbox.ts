@@ -112,6 +112,10 @@ export class Inbox {
     this.#enqueue({ event })
   }
 
+  #isClosed(): boolean {
+    return this.#closed
+  }
+
   #filters(url: string): readonly Filter[] {
     const { cursors, account } = this.#options
     // Nothing older can be for a KeyPackage of this device; and each wrap may cost the user a question.
@@ -136,7 +140,7 @@ export class Inbox {
         if ("event" in next) await this.#take(next.event)
         else await this.#finished(next.url, next.completeAt)
       } catch (error) {
-        if (this.#closed) break
+        if (this.#isClosed()) break
         this.#options.world.log("a gift wrap was not processed", error)
         if ("event" in next) this.#again(next.event)
       }

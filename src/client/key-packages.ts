@@ -1,7 +1,12 @@
 // Marmot wire §5: our own KeyPackages with their private parts, from generation to deletion.
 
-import { decodeOwnKeyPackage, encodeOwnKeyPackage, type OwnKeyPackage } from "../mls/index.ts"
-import { decode, encode } from "../mls/codec.ts"
+import {
+  decode,
+  decodeOwnKeyPackage,
+  encode,
+  encodeOwnKeyPackage,
+  type OwnKeyPackage,
+} from "../mls/index.ts"
 import type { NostrEvent } from "../nostr/event.ts"
 import type { Store } from "../store/types.ts"
 import { fromBase64, toBase64 } from "../marmot/base64.ts"

@@ -7,10 +7,10 @@ import { Draft } from "./draft.ts"
 import type { Log } from "./ports.ts"
 
 export interface MailboxOptions {
-  batch(ops: readonly StoreOp[]): Promise<void>
-  now(): number
-  onChange(change: ClientChange): void
-  log: Log
+  readonly batch: (ops: readonly StoreOp[]) => Promise<void>
+  readonly now: () => number
+  readonly onChange: (change: ClientChange) => void
+  readonly log: Log
 }
 
 export class Mailbox {

@@ -22,7 +22,7 @@ interface Run {
   readonly outbox: Outbox
   readonly mailbox: Mailbox
   /** `concluded` as the group would store it: written in the same batch. */
-  outcomes(): Promise<Record<string, string>>
+  readonly outcomes: () => Promise<Record<string, string>>
 }
 
 async function open(store: Store, pool: FakePool, now?: () => number): Promise<Run> {

@@ -26,8 +26,8 @@ export interface World {
   readonly defaultRelays: readonly string[]
   readonly log: Log
   /** Milliseconds since 1970. */
-  now(): number
-  random(length: number): Uint8Array
+  readonly now: () => number
+  readonly random: (length: number) => Uint8Array
 }
 
 /** A browser extension, or `undefined` where there can be none (the headless client). */

@@ -67,7 +67,7 @@ export class RecordMap<V> {
 
   async load(store: Store): Promise<void> {
     for (const { value } of await store.range(this.#options.table, this.#options.scope)) {
-      const record = decodeRecord<V>(value)
+      const record = decodeRecord(value) as V
       this.#map.load(this.#options.keyOf(record), record)
     }
   }
@@ -105,20 +105,20 @@ export function encodeRecord(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value))
 }
 
-/** The store has authenticated the bytes: this program wrote them, so their shape is not checked again. */
-export function decodeRecord<V>(bytes: Uint8Array): V {
-  return JSON.parse(new TextDecoder().decode(bytes)) as V
+/** The store has authenticated the bytes: this program wrote them, so callers may trust their shape. */
+export function decodeRecord(bytes: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(bytes))
 }
 
 /** Reads a record, this step's own write included. */
-export async function readRecord<V>(
+export async function readRecord(
   store: Store,
   draft: Draft,
   table: TableName,
   key: StoreKey,
-): Promise<V | undefined> {
+): Promise<unknown> {
   const written = draft.written(table, key)
   if (written === null) return undefined
   const bytes = written ?? (await store.get(table, key))
-  return bytes === undefined ? undefined : decodeRecord<V>(bytes)
+  return bytes === undefined ? undefined : decodeRecord(bytes)
 }

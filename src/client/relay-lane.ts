@@ -20,9 +20,9 @@ export interface LaneOptions {
   readonly url: string
   readonly world: World
   /** Stores a relay's answer; a rejection means that it is not stored and the event is tried again. */
-  answered(eventId: string, answer: Answer): Promise<void>
+  readonly answered: (eventId: string, answer: Answer) => Promise<void>
   /** Asked before each attempt. */
-  wanted(eventId: string): boolean
+  readonly wanted: (eventId: string) => boolean
 }
 
 export class RelayLane {

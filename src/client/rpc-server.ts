@@ -8,7 +8,7 @@ import type { Channel, Method, ToPage, ToWorker } from "./rpc.ts"
 
 export interface ServeOptions {
   /** Other messages that share the channel. */
-  other?(message: unknown): void
+  readonly other?: (message: unknown) => void
 }
 
 /** Serves one page. Returns the way to stop; answers that are still owed then go nowhere. */
@@ -51,8 +51,8 @@ async function invoke(
 ): Promise<unknown> {
   if (!known.has(method)) throw new ClientError("not_implemented", "There is no such method.")
   const client = await api
-  const run = client[method] as (...args: unknown[]) => Promise<unknown>
-  return run.apply(client, args)
+  const call = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  return (await call[method]?.(...args)) ?? undefined
 }
 
 const known: ReadonlySet<string> = new Set(methods)

@@ -80,8 +80,8 @@ const MISSES = 6
 
 interface Outstanding {
   readonly call: ToWorker & { readonly type: "call" }
-  resolve(value: unknown): void
-  reject(error: ClientError): void
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: ClientError) => void
 }
 
 export interface RpcOptions {

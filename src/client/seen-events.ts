@@ -21,7 +21,7 @@ export class SeenEvents {
   /** Reads what is known of `owner`; forgets events that are too old to be asked for again (`since`, Unix seconds). */
   async load(draft: Draft, owner: string, since: number): Promise<void> {
     for (const { sort, value } of await this.#store.range("inputs", scopeOf(owner))) {
-      if (decodeRecord<Seen>(value).createdAt >= since) this.#of(owner).add(sort)
+      if ((decodeRecord(value) as Seen).createdAt >= since) this.#of(owner).add(sort)
       else draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
     }
   }

@@ -32,7 +32,7 @@ export interface SessionOptions {
   readonly world: Omit<World, "pool">
   readonly WebSocket: WebSocketConstructor
   readonly account: Account
-  onChange(change: ClientChange): void
+  readonly onChange: (change: ClientChange) => void
 }
 
 /** Quiet period between two announcements that the connection view is different. */
@@ -243,8 +243,8 @@ export class Session {
 
   async #concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void> {
     const { purpose, groupId, event } = publication
-    if (purpose === "account") return this.reachability.concluded(draft, publication, outcome)
-    if (purpose === "welcome") return
+    if (purpose === "account") this.reachability.concluded(draft, publication, outcome)
+    if (purpose === "account" || purpose === "welcome") return
     if (groupId === undefined || this.groups.get(groupId, draft) === undefined) return
     await this.groups.apply(draft, groupId, { type: "published", eventId: event.id, outcome })
   }

@@ -41,7 +41,7 @@ export class Timeline {
     })
     const shown = rows.slice(0, limit)
     return {
-      records: shown.map(({ value }) => decodeRecord<TimelineRecord>(value)).reverse(),
+      records: shown.map(({ value }) => decodeRecord(value) as TimelineRecord).reverse(),
       before: rows.length > limit ? shown.at(-1)?.sort : undefined,
     }
   }
@@ -114,7 +114,7 @@ export class Timeline {
     },
   ): Promise<void> {
     const key = noticeKey(groupId, notice.digest)
-    if ((await readRecord(this.#store, draft, "timeline", key)) !== undefined) return
+    if ((await this.#stored(draft, key)) !== undefined) return
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
       return { type: "system", id, createdAt: Math.floor(notice.seenAt / 1000), change }
@@ -125,7 +125,7 @@ export class Timeline {
 
   async withdrawNotices(draft: Draft, groupId: string, digest: StateId): Promise<void> {
     const key = noticeKey(groupId, digest)
-    const sorts = await readRecord<readonly string[]>(this.#store, draft, "timeline", key)
+    const sorts = (await this.#stored(draft, key)) as readonly string[] | undefined
     if (sorts === undefined) return
     for (const sort of sorts) draft.put("timeline", { scope: groupId, sort }, undefined)
     draft.put("timeline", key, undefined)
@@ -144,7 +144,7 @@ export class Timeline {
 
   async #read(draft: Draft, groupId: string, place: Place): Promise<MessageRecord | undefined> {
     const key = { scope: place.hidden ? hiddenScope(groupId) : groupId, sort: place.sort }
-    const record = await readRecord<TimelineRecord>(this.#store, draft, "timeline", key)
+    const record = (await this.#stored(draft, key)) as TimelineRecord | undefined
     return record?.type === "message" ? record : undefined
   }
 
@@ -170,8 +170,12 @@ export class Timeline {
     this.#chats.touch(draft, groupId)
   }
 
-  #place(draft: Draft, groupId: string, id: string): Promise<Place | undefined> {
-    return readRecord<Place>(this.#store, draft, "timeline", placeKey(groupId, id))
+  async #place(draft: Draft, groupId: string, id: string): Promise<Place | undefined> {
+    return (await this.#stored(draft, placeKey(groupId, id))) as Place | undefined
+  }
+
+  #stored(draft: Draft, key: StoreKey): Promise<unknown> {
+    return readRecord(this.#store, draft, "timeline", key)
   }
 }
 

@@ -135,7 +135,7 @@ const MAX_PREVIEW = 200
 function previewOf(record: TimelineRecord, viewer: Viewer): ChatView["preview"] {
   if (record.type === "message") {
     const author = viewer.person(record.rumor.pubkey)
-    return { author, text: [...record.rumor.content].slice(0, MAX_PREVIEW).join("") }
+    return { author, text: Array.from(record.rumor.content).slice(0, MAX_PREVIEW).join("") }
   }
   return { author: undefined, text: rowText(systemEvent(record.change, viewer)) }
 }

@@ -100,7 +100,7 @@ export class WelcomeSender {
     try {
       if (!(await this.#send(job))) this.#later(job)
     } catch (error) {
-      if (this.#closed) return
+      if (this.#isClosed()) return
       this.#options.world.log("an invitation could not be sent yet", error)
       this.#later(job)
     } finally {
@@ -136,6 +136,10 @@ export class WelcomeSender {
     })
     this.#pauses.delete(job.jobId)
     return true
+  }
+
+  #isClosed(): boolean {
+    return this.#closed
   }
 
   async #giveUp(job: WelcomeJob): Promise<true> {

@@ -35,11 +35,17 @@ export interface ProvenKey {
   readonly signaturePublicKey: Uint8Array
 }
 
-/** The kind 450 event to be signed by the account; never published. `createdAt`: now, in seconds. */
+/**
+ * The kind 450 event to be signed by the account; never published. `createdAt`: now, in seconds. Throws `MarmotError`
+ * `misuse` for a time that no proof can carry, or a suite without a signature scheme.
+ */
 export function identityProofTemplate(key: ProvenKey, createdAt: number): EventTemplate {
   const scheme = SCHEMES.get(key.ciphersuite)
   if (scheme === undefined) {
     throw new MarmotError("misuse", `cipher suite ${key.ciphersuite} has no signature scheme`)
+  }
+  if (!Number.isSafeInteger(createdAt) || createdAt < 1) {
+    throw new MarmotError("misuse", "a proof's time is a positive integer")
   }
   return {
     kind: kinds.identityProof,
@@ -104,6 +110,9 @@ export function verifyIdentityProof(
   const createdAt = new DataView(proof.buffer, proof.byteOffset).getBigUint64(32)
   if (createdAt < 1n || createdAt > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new MarmotError("invalid_identity_proof", "the proof's time is out of range")
+  }
+  if (!SCHEMES.has(expected.ciphersuite)) {
+    throw new MarmotError("invalid_identity_proof", "the suite has no signature scheme")
   }
   const id = eventId({ ...identityProofTemplate(expected, Number(createdAt)), pubkey })
   if (!verifySchnorr(bytesToHex(proof.subarray(40)), hexToBytes(id), pubkey)) {

@@ -1,7 +1,11 @@
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { sha512 } from "@noble/hashes/sha2.js"
 import { describe, expect, test } from "vitest"
+import { nobleBackEnd } from "./back-end-noble.ts"
 import { concatBytes } from "./bytes.ts"
+import { hpke } from "./hpke.ts"
+import { hashFunctions } from "./primitives.ts"
+import { cipherSuite } from "./suites.ts"
 import { bytes, hex, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
 
 const suite = { cipher_suite: 1 }
@@ -68,6 +72,18 @@ describe.each(vectorBackEnds)("X25519 on %s", (backend) => {
     const longer = () => crypto.expandWithLabel(secret, "x", secret, 8161)
     expect(longer).toThrow(expect.objectContaining({ code: "misuse" }))
   })
+})
+
+test("an all-zero secret is refused even where the engine gives one", async () => {
+  const row = cipherSuite(1)
+  const zeros = (length: number) => new Uint8Array(length)
+  const engine = { ...nobleBackEnd(row), diffieHellman: () => Promise.resolve(zeros(32)) }
+  const kem = hpke(row, hashFunctions(row.hash.name), engine, zeros)
+  const key = bytes("09".padEnd(64, "0"))
+  const sealing = kem.seal(key, zeros(0), zeros(0))
+  await expect(sealing).rejects.toMatchObject({ code: "invalid_public_key" })
+  const opening = kem.open(key, zeros(0), { kemOutput: key, ciphertext: zeros(32) })
+  await expect(opening).rejects.toMatchObject({ code: "aead_failed" })
 })
 
 describe.each(vectorBackEnds)("Ed25519 on %s", (backend) => {

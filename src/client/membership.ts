@@ -176,7 +176,8 @@ export class Membership {
     await timeline.notify(draft, groupId, {
       digest: how.key,
       changes: [{ type: how.row, actor: account.pubkey }],
-      seenAt: draft.now,
+      // Before the rows of the founding Commit, which is as old.
+      seenAt: draft.now - 1,
     })
   }
 

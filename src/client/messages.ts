@@ -6,13 +6,14 @@ import { ClientError } from "./api.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { Session } from "./session.ts"
+import { timeOf } from "./timeline-records.ts"
 
 const CHAT_KIND = 9
 const MAX_CONTENT = 64 * 1024
 const MAX_TAGS = 256
 /**
- * Several messages of one second would stand in the order of their ids. Each gets a second of its own, as long as that
- * does not lead further into the future than this (seconds).
+ * Messages of one second stand in the order of their ids. So a message is dated after everything that its author has
+ * seen, as long as that does not lead further into the future than this (seconds).
  */
 const MAX_AHEAD = 10
 
@@ -75,7 +76,7 @@ export class Messages {
   async #compose(draft: Draft, groupId: string, message: NewMessage): Promise<Rumor> {
     const { account, timeline } = this.#session
     const now = Math.floor(draft.now / 1000)
-    const next = (this.#last.get(groupId) ?? 0) + 1
+    const next = (await this.#newest(groupId, now + MAX_AHEAD)) + 1
     const tags = [...(await this.#replyTags(draft, groupId, message)), ...(message.tags ?? [])]
     for (let created_at = next > now && next <= now + MAX_AHEAD ? next : now; ; created_at++) {
       const { kind = CHAT_KIND, content } = message
@@ -83,6 +84,13 @@ export class Messages {
       // The same words in the same second would be the same message.
       if ((await timeline.message(draft, groupId, rumor.id)) === undefined) return rumor
     }
+  }
+
+  /** The latest time in the group, ours and others', that is below `limit`. Unix seconds. */
+  async #newest(groupId: string, limit: number): Promise<number> {
+    const { records } = await this.#session.timeline.page(groupId, 5, undefined)
+    const times = records.filter(({ type }) => type === "message").map(timeOf)
+    return Math.max(0, ...[this.#last.get(groupId) ?? 0, ...times].filter((time) => time < limit))
   }
 
   /** Wire §8.2: `e` and `q` name the message that is replied to, `p` its author. */

@@ -24,8 +24,8 @@ export type RowChange =
 export interface SystemRecord {
   readonly type: "system"
   readonly id: string
-  /** Unix seconds. */
-  readonly createdAt: number
+  /** Milliseconds. */
+  readonly seenAt: number
   readonly change: RowChange
 }
 
@@ -49,8 +49,12 @@ export function timelineSort(createdAt: number, id: string): string {
 
 /** Unix seconds of the author's time. */
 export const timeOf = (record: TimelineRecord): number =>
-  record.type === "message" ? record.rumor.created_at : record.createdAt
+  record.type === "message" ? record.rumor.created_at : Math.floor(record.seenAt / 1000)
 
-/** The record's place; stable for ever. */
-export const sortOf = (record: TimelineRecord): string =>
-  timelineSort(timeOf(record), record.type === "message" ? record.rumor.id : record.id)
+/** The record's place; stable for ever. Of one second, rows come first: who joins speaks afterwards. */
+export function sortOf(record: TimelineRecord): string {
+  const place = record.type === "message" ? `m:${record.rumor.id}` : `e:${rowPlace(record)}`
+  return timelineSort(timeOf(record), place)
+}
+
+const rowPlace = ({ seenAt, id }: SystemRecord) => `${String(seenAt).padStart(16, "0")}:${id}`

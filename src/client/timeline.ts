@@ -117,7 +117,7 @@ export class Timeline {
     if ((await this.#stored(draft, key)) !== undefined) return
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
-      return { type: "system", id, createdAt: Math.floor(notice.seenAt / 1000), change }
+      return { type: "system", id, seenAt: notice.seenAt, change }
     })
     for (const row of rows) this.#putRow(draft, groupId, row)
     draft.put("timeline", key, encodeRecord(rows.map(sortOf)))

@@ -83,7 +83,8 @@ export function inviteView(invite: InviteRecord, viewer: Viewer): InviteView {
 
 export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineItem {
   if (record.type === "system") {
-    const { id, createdAt, change } = record
+    const { id, change } = record
+    const createdAt = timeOf(record)
     return { type: "system", id, createdAt, change: systemEvent(change, viewer) }
   }
   const { id, pubkey, created_at, kind, content, tags } = record.rumor

@@ -13,9 +13,19 @@ module.exports = {
     // marmot may use the pure helpers of nostr (event id, NIP-44), which do no I/O.
     forbid("marmot-below-nostr-io", "^src/marmot", "^src/(ui|client|store|cli)"),
     forbid("marmot-pure-nostr-only", "^src/marmot", "^src/nostr/(?!(event|error|relay-url)\\.ts$)"),
-    forbid("nostr-event-is-pure", "^src/nostr/(event|error|relay-url)\\.ts$", "^src/(?!nostr/(event|error|relay-url)\\.ts$)"),
+    forbid(
+      "nostr-event-is-pure",
+      "^src/nostr/(event|error|relay-url)\\.ts$",
+      "^src/(?!nostr/(event|error|relay-url)\\.ts$)",
+    ),
     forbid("nostr-does-not-know-mls", "^src/nostr", "^src/(ui|client|store|cli|marmot|mls)"),
     forbid("store-knows-no-protocol", "^src/store", "^src/(ui|client|cli|nostr|marmot|mls)"),
+    // Node only: no browser bundle may hold it.
+    forbid(
+      "file-store-for-cli-only",
+      "^src/(?!cli/|store/file|.+\\.(test|fixture)\\.ts$)",
+      "^src/store/file",
+    ),
     forbid("client-knows-no-ui", "^src/client", "^src/(ui|cli)|^svelte"),
     forbid("ui-talks-to-client-only", "^src/ui", "^src/(store|nostr|marmot|mls|cli)"),
     forbid("cli-uses-client", "^src/cli", "^src/ui"),
@@ -26,6 +36,9 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "svelte", "browser"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "svelte", "browser"],
+    },
   },
 }

@@ -1,21 +1,26 @@
 // What every store has to do, as cases without a test runner: Node's unit tests run them, and so can a page.
 
-import { lcg } from "./disk.fixture.ts"
-import type { Driver } from "./driver.ts"
-import { StoreError } from "./error.ts"
-import type { StoreErrorCode } from "./error.ts"
+import {
+  contains,
+  decode,
+  encode,
+  equal,
+  key,
+  lcg,
+  onSealed,
+  onStore,
+  put,
+  rejects,
+  remove,
+  same,
+  sorts,
+  text,
+} from "./conformance-kit.fixture.ts"
+import type { ConformanceCase } from "./conformance-kit.fixture.ts"
 import { SealedStore } from "./sealed-store.ts"
 import { Sealer, sealOverhead } from "./sealing.ts"
 import { tableNames } from "./types.ts"
-import type { RangeOptions, Store, StoreOp, TableName } from "./types.ts"
-
-/** Opens one storage, empty at first, as often as it is called; the suite closes before it opens again. */
-export type OpenDriver = () => Promise<Driver>
-
-export interface ConformanceCase {
-  readonly name: string
-  run(open: OpenDriver): Promise<void>
-}
+import type { RangeOptions, TableName } from "./types.ts"
 
 export const conformanceCases: readonly ConformanceCase[] = [
   {
@@ -171,11 +176,11 @@ export const conformanceCases: readonly ConformanceCase[] = [
     name: "large values",
     run: onStore(async (store) => {
       const large = new Uint8Array(5 * 1024 * 1024).map((_, n) => n * 31)
-      const ops = ["1", "2"].map((sort) => ({ table, key: key("s", sort), value: large }) as const)
+      const ops = ["1", "2"].map((sort) => ({ ...put("epochs", "s", sort, ""), value: large }))
       await store.batch(ops)
-      await store.batch([put(table, "s", "3", "small")])
-      equal(same(await store.get(table, key("s", "1")), large), true)
-      const rows = await store.range(table, "s")
+      await store.batch([put("epochs", "s", "3", "small")])
+      equal(same(await store.get("epochs", key("s", "1")), large), true)
+      const rows = await store.range("epochs", "s")
       equal(
         rows.map(({ value }) => value.length),
         [large.length, large.length, 5],
@@ -356,68 +361,3 @@ export const conformanceCases: readonly ConformanceCase[] = [
     }),
   },
 ]
-
-interface Parts {
-  readonly store: Store
-  readonly driver: Driver
-  readonly sealer: Sealer
-}
-
-const table = "epochs"
-
-function onSealed(work: (parts: Parts) => Promise<void>): ConformanceCase["run"] {
-  return async (open) => {
-    const driver = await open()
-    const store = await SealedStore.open(driver)
-    await work({ store, driver, sealer: await Sealer.create(await driver.dataKey()) })
-    await store.close()
-  }
-}
-
-function onStore(work: (store: Store) => Promise<void>): ConformanceCase["run"] {
-  return onSealed(({ store }) => work(store))
-}
-
-const encode = (value: string) => new TextEncoder().encode(value)
-const decode = (value: Uint8Array) => new TextDecoder().decode(value)
-const key = (scope: string, sort: string) => ({ scope, sort })
-
-const put = (name: TableName, scope: string, sort: string, value: string): StoreOp => ({
-  table: name,
-  key: key(scope, sort),
-  value: encode(value),
-})
-
-const remove = (name: TableName, scope: string, sort: string): StoreOp => ({
-  table: name,
-  key: key(scope, sort),
-  value: undefined,
-})
-
-async function text(store: Store, name: TableName, scope: string, sort: string) {
-  const value = await store.get(name, key(scope, sort))
-  return value === undefined ? undefined : decode(value)
-}
-
-const sorts = async (store: Store, options?: RangeOptions) =>
-  (await store.range("meta", "s", options)).map(({ sort }) => sort)
-
-const same = (left: Uint8Array | undefined, right: Uint8Array) =>
-  left?.length === right.length && left.every((byte, n) => byte === right[n])
-
-function contains(bytes: Uint8Array, part: Uint8Array): boolean {
-  return bytes.some((_, at) => same(bytes.subarray(at, at + part.length), part))
-}
-
-function equal(actual: unknown, expected: unknown, what = ""): void {
-  const [left, right] = [JSON.stringify(actual), JSON.stringify(expected)]
-  if (left !== right) throw new Error(`${what}: expected ${right}, got ${left}`)
-}
-
-async function rejects(code: StoreErrorCode, work: Promise<unknown>): Promise<void> {
-  const outcome = await work.then(
-    () => "no error",
-    (error: unknown) => (error instanceof StoreError ? error.code : String(error)),
-  )
-  equal(outcome, code)
-}

@@ -1,5 +1,6 @@
 // A disk in memory that loses power at an operation of the test's choice, and then holds what a real one might.
 
+import { lcg } from "./conformance-kit.fixture.ts"
 import type { Disk, DiskFile } from "./file-disk.ts"
 
 export class PowerLost extends Error {}
@@ -135,15 +136,6 @@ export class SimulatedDisk implements Disk {
     }
     this.#off = true
     throw new PowerLost()
-  }
-}
-
-/** A repeatable row of integers below the bound given each time. */
-export function lcg(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * bound)
   }
 }
 

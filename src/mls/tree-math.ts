@@ -79,6 +79,9 @@ export function sibling(node: NodeIndex, leafCount: number): NodeIndex {
 
 /** From the node's parent up to the root; empty for the root. */
 export function directPath(node: NodeIndex, leafCount: number): NodeIndex[] {
+  if (node >= nodeWidth(leafCount)) {
+    throw new MlsError("invalid_index", `node ${node} is outside the tree`, "C")
+  }
   const path: NodeIndex[] = []
   const top = root(leafCount)
   for (let above = node; above !== top; path.push(above)) above = parent(above, leafCount)

@@ -120,12 +120,13 @@ export class Groups {
   /** Hands a wish to the engine and waits for its outcome. */
   async intend(groupId: string, intent: Intent): Promise<{ epoch: number }> {
     const done = this.waiters.wait(intent.intentId, CHANGE_MS, LATE)
+    // It may be over before this function gets to wait for it.
+    done.catch(() => undefined)
     try {
       await this.#options.mailbox.run((draft) =>
         this.apply(draft, groupId, { type: "intent", intent }),
       )
     } catch (error) {
-      done.catch(() => undefined)
       this.waiters.reject(intent.intentId, new ClientError("internal", "Not stored."))
       throw error
     }

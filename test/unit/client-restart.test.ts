@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { startRelay } from "../../dev/relay/server.ts"
+import type { RunningRelay } from "../../dev/relay/server.ts"
+import { Memory, openMemoryStore } from "../../src/store/index.ts"
+import { acceptOnly, contents, startClient, startPerson, syncAll } from "./client.fixture.ts"
+import type { Person } from "./client.fixture.ts"
+
+let relay: RunningRelay
+
+beforeAll(async () => {
+  relay = await startRelay()
+})
+afterAll(() => relay.close())
+
+/** A person whose store outlives the client. */
+async function mortal(name: string, memory: Memory): Promise<Person> {
+  return startPerson([relay.url], name, { openStore: () => openMemoryStore(memory) })
+}
+
+async function reborn(person: Person, memory: Memory): Promise<Person> {
+  const client = await startClient([relay.url], { openStore: () => openMemoryStore(memory) })
+  return { ...person, client }
+}
+
+async function pairOf(aliceMemory: Memory, bobMemory: Memory) {
+  const alice = await mortal("Alice", aliceMemory)
+  const bob = await mortal("Bob", bobMemory)
+  const { groupId } = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
+  await alice.client.sync()
+  await acceptOnly(bob)
+  await syncAll(alice, bob)
+  return { alice, bob, groupId }
+}
+
+test("a restart keeps account, groups, messages and reading, and catches up", async () => {
+  const [aliceMemory, bobMemory] = [new Memory(), new Memory()]
+  const { alice, bob, groupId } = await pairOf(aliceMemory, bobMemory)
+  await alice.client.sendMessage(groupId, { content: "one" })
+  await syncAll(alice, bob)
+  await bob.client.markRead(groupId)
+  await bob.client.close()
+  await alice.client.sendMessage(groupId, { content: "two" })
+  await alice.client.updateGroup(groupId, { name: "We" })
+  await alice.client.sendMessage(groupId, { content: "three" })
+  await alice.client.sync()
+
+  const again = await reborn(bob, bobMemory)
+  expect(await again.client.session()).toMatchObject({ status: "ready", self: { name: "Bob" } })
+  await again.client.sync()
+  expect(await contents(again.client, groupId)).toEqual(["one", "two", "three"])
+  expect((await again.client.chats())[0]).toMatchObject({ name: "We", unread: 2 })
+  expect(await again.client.fingerprint(groupId)).toEqual(await alice.client.fingerprint(groupId))
+  await again.client.sendMessage(groupId, { content: "four" })
+  await syncAll(alice, again)
+  expect((await contents(alice.client, groupId)).at(-1)).toBe("four")
+  await alice.client.close()
+  await again.client.close()
+})
+
+test("an account that is reachable already signs and publishes nothing anew", async () => {
+  const memory = new Memory()
+  const alice = await mortal("Alice", memory)
+  const { keyPackageEventId } = await alice.client.ensureReachable()
+  await alice.client.close()
+  const again = await reborn(alice, memory)
+  expect(await again.client.ensureReachable()).toEqual({ keyPackageEventId })
+  expect(await again.client.session()).toMatchObject({
+    reachable: { relayLists: true, keyPackage: true, problem: undefined },
+  })
+  await again.client.close()
+})
+
+test("logging out leaves nothing; another account can follow", async () => {
+  const memory = new Memory()
+  const alice = await mortal("Alice", memory)
+  const nsec = await alice.client.revealSecretKey()
+  await alice.client.createGroup({ name: "Gone", members: [] })
+  await alice.client.logout()
+  expect(await alice.client.session()).toEqual({ status: "none" })
+  await expect(alice.client.chats()).rejects.toMatchObject({ code: "no_account" })
+  const { pubkey } = await alice.client.importAccount({ nsec })
+  expect(pubkey).toBe(alice.pubkey)
+  expect(await alice.client.chats()).toEqual([])
+  await alice.client.ensureReachable()
+  await alice.client.close()
+})

@@ -93,12 +93,8 @@ export class AppState {
 
   async logout(): Promise<boolean> {
     const done = await this.attempt(() => this.api.logout())
-    if (!done) return false
-    forgetDrafts()
-    this.dialog = undefined
-    this.router.openList(true)
-    await this.attempt(() => this.refreshSession())
-    return true
+    if (done) await this.attempt(() => this.refreshSession())
+    return done
   }
 
   #changed(change: ClientChange): void {
@@ -110,14 +106,21 @@ export class AppState {
     const before = this.session.status
     this.session = session
     if (session.status === before) return
+    if (before === "starting" && session.status === "none") return
     if (session.status === "ready") {
       this.#refreshers.chats.request()
       this.#refreshers.invites.request()
       return
     }
+    // Logged out, perhaps in another tab: nothing of the account stays on the screen.
     this.chats = undefined
     this.invites = []
     this.offerKey = false
+    this.dialog = undefined
+    this.infoOpen = false
+    this.confirmation.answer(false)
+    forgetDrafts()
+    this.router.openList(true)
   }
 }
 

@@ -15,9 +15,13 @@ export type MarmotErrorCode =
   | "signer_changed_event"
   /** Tags, kind or content of an event break the transport's table (§7). */
   | "invalid_event"
-  /** A KeyPackage that can't be used; `key_package_expired` and `_incompatible` say more. */
+  /** Content that is no KeyPackage, or one that says what it may not (§5). */
   | "key_package_invalid"
+  /** A lifetime that ends before it begins, or spans more than 84 days and an hour (§5). */
+  | "key_package_lifetime"
+  | "key_package_not_yet_valid"
   | "key_package_expired"
+  /** A KeyPackage of a client that can't be in a group of the current profile (§4.4). */
   | "key_package_incompatible"
   /** The `i` tag is not the reference of the package (§7.6). */
   | "key_package_reference"

@@ -15,21 +15,21 @@ import {
   validateKeyPackage,
   wireFormats,
 } from "../mls/index.ts"
-import { bytesToHex, type EventTemplate, type NostrEvent } from "../nostr/event.ts"
+import { bytesToHex, type EventTemplate, isHex32, type NostrEvent } from "../nostr/event.ts"
 import { accountOf } from "./account-service.ts"
 import { fromBase64, toBase64 } from "./base64.ts"
 import {
   type GroupRequirements,
   isCovered,
   keyPackageOptions,
-  leafComponents,
   leafProof,
   missingRequirements,
   newGroupRequirements,
 } from "./capabilities.ts"
 import type { DeviceIdentity, Invitee } from "./engine-types.ts"
-import { MarmotError } from "./error.ts"
+import { MarmotError, type MarmotErrorCode } from "./error.ts"
 import { verifyIdentityProof } from "./identity-proof.ts"
+import { advertisement, checkAdvertisement, hex16 } from "./key-package-tags.ts"
 import { CIPHER_SUITE, componentIds, IDENTITY_PROOF_V1, kinds, MAX_LIFETIME } from "./registry.ts"
 
 /** A last-resort KeyPackage of this device: it may serve several invitations. `now` in milliseconds. */
@@ -47,13 +47,17 @@ export function generateOwnKeyPackage(
   })
 }
 
-/** The kind 30443 event; its tags come from the package itself. `slot`: 64 hex; `createdAt`: seconds. */
+/**
+ * The kind 30443 event; its tags come from the package itself. `slot`: 64 hex, random, kept for replacements;
+ * `createdAt`: seconds. Throws `MarmotError` `misuse` for another slot.
+ */
 export function keyPackageTemplate(
   crypto: MlsCrypto,
   own: OwnKeyPackage,
   params: { readonly slot: string; readonly createdAt: number },
 ): EventTemplate {
   const { keyPackage } = own
+  if (!isHex32(params.slot)) throw new MarmotError("misuse", "a slot is 32 bytes in hex")
   return {
     kind: kinds.keyPackage,
     created_at: params.createdAt,
@@ -101,11 +105,12 @@ export async function checkKeyPackageEvent(
     throw new MarmotError("key_package_author", "the event is not by the package's account")
   }
   checkCompatible(keyPackage)
+  checkDictionary(keyPackage)
   const { signatureKey: signaturePublicKey } = leafNode
   const proven = { account, signaturePublicKey, ciphersuite: keyPackage.cipherSuite }
   verifyIdentityProof(leafProof(leafNode), proven)
   await validateKeyPackage(crypto, keyPackage, { now: Math.floor(now / 1000) })
-  checkTags(crypto, event, keyPackage)
+  checkAdvertisement(crypto, event, keyPackage)
   return {
     invitee: { pubkey: event.pubkey, keyPackageEventId: event.id, keyPackage: message },
     keyPackage,
@@ -159,12 +164,15 @@ function refusal(problems: readonly unknown[]): KeyPackageChoice {
       "This person has not published a KeyPackage: they don't use a Marmot messenger yet."
     return { ok: false, status: "no_key_package", reason }
   }
-  const expired = problems.every(
-    (problem) => problem instanceof MarmotError && problem.code === "key_package_expired",
-  )
-  if (expired) {
+  const all = (code: MarmotErrorCode) =>
+    problems.every((problem) => problem instanceof MarmotError && problem.code === code)
+  if (all("key_package_expired")) {
     const reason = "This person's KeyPackage has expired. Ask them to open their app once."
     return { ok: false, status: "expired", reason }
+  }
+  if (all("key_package_not_yet_valid")) {
+    const reason = "This person's KeyPackage is not valid yet. One of your clocks may be wrong."
+    return { ok: false, status: "incompatible", reason }
   }
   const reason =
     "This person's app can't take part in this kind of group. They may need to update it."
@@ -193,9 +201,9 @@ function checkLifetime(keyPackage: KeyPackage, now: number): void {
   }
   const { notBefore, notAfter } = source.lifetime
   if (notAfter < notBefore || notAfter - notBefore > BigInt(MAX_LIFETIME)) {
-    throw new MarmotError("key_package_invalid", "a lifetime of more than 84 days and an hour")
+    throw new MarmotError("key_package_lifetime", "a lifetime of more than 84 days and an hour")
   }
-  if (BigInt(now) < notBefore) throw new MarmotError("key_package_invalid", "not valid yet")
+  if (BigInt(now) < notBefore) throw new MarmotError("key_package_not_yet_valid", "not valid yet")
   if (BigInt(now) > notAfter) throw new MarmotError("key_package_expired", "the lifetime is over")
 }
 
@@ -221,60 +229,18 @@ function describe(missing: GroupRequirements): string {
   ].join("; ")
 }
 
-/** The tags advertise what the package says; all must be there, once, and `i` must be its reference. */
-function checkTags(crypto: MlsCrypto, event: NostrEvent, keyPackage: KeyPackage): void {
-  const values = (name: string): readonly string[] => {
-    const [tag, ...more] = event.tags.filter((candidate) => candidate[0] === name)
-    if (tag === undefined || more.length > 0 || tag.length < 2) {
-      throw new MarmotError("invalid_event", `a KeyPackage event has one ${name} tag`)
-    }
-    if (new Set(tag).size !== tag.length) {
-      throw new MarmotError("invalid_event", `the ${name} tag repeats a value`)
-    }
-    return tag.slice(1)
+/** What the package's own dictionary may not say (§3.3, §5); entries that are not known are not judged. */
+function checkDictionary(keyPackage: KeyPackage): void {
+  const dictionary = appDataDictionary(keyPackage.extensions)
+  if (dictionary?.has(componentIds.identityProof)) {
+    throw new MarmotError("key_package_invalid", "an identity proof belongs to the leaf")
   }
-  const single = (name: string): string => {
-    const [value, ...more] = values(name)
-    if (value === undefined || more.length > 0) {
-      throw new MarmotError("invalid_event", `the ${name} tag has one value`)
-    }
-    return value
+  if ((dictionary?.get(mlsComponentIds.lastResortKeyPackage)?.length ?? 0) > 0) {
+    throw new MarmotError("key_package_invalid", "the last-resort mark is empty")
   }
-  single("d")
-  if (single("i") !== bytesToHex(keyPackageRef(crypto, keyPackage))) {
-    throw new MarmotError("key_package_reference", "the i tag is not the package's reference")
-  }
-  if (single("mls_protocol_version") !== "1.0") {
-    throw new MarmotError("key_package_incompatible", "another MLS version")
-  }
-  if (!values("mls_ciphersuite").includes(hex16(CIPHER_SUITE))) {
-    throw new MarmotError("key_package_incompatible", "another cipher suite")
-  }
-  values("mls_extensions")
-  values("mls_proposals")
-  if (!values("app_components").includes(hex16(componentIds.identityProof))) {
-    throw new MarmotError("key_package_incompatible", "no identity proof is advertised")
-  }
-}
-
-function advertisement(crypto: MlsCrypto, keyPackage: KeyPackage): string[][] {
-  const { capabilities } = keyPackage.leafNode
-  const components = leafComponents(keyPackage.leafNode).filter((id) => id >= 0x8000)
-  return [
-    ["mls_protocol_version", "1.0"],
-    ["i", bytesToHex(keyPackageRef(crypto, keyPackage))],
-    ["mls_ciphersuite", hex16(keyPackage.cipherSuite)],
-    ["mls_extensions", ...capabilities.extensions.map(hex16)],
-    ["mls_proposals", ...capabilities.proposals.map(hex16)],
-    ["app_components", ...components.map(hex16)],
-  ]
 }
 
 function isLastResort(keyPackage: KeyPackage): boolean {
   const dictionary = appDataDictionary(keyPackage.extensions)
   return dictionary?.has(mlsComponentIds.lastResortKeyPackage) ?? false
-}
-
-function hex16(value: number): string {
-  return `0x${value.toString(16).padStart(4, "0")}`
 }

@@ -1,10 +1,8 @@
-import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { withShared } from "../../../test/shared.ts"
 import { decode, encode } from "../../mls/index.ts"
 import { bytesToHex, hexToBytes } from "../../nostr/event.ts"
 import { codeOf } from "../device.fixture.ts"
-import { MarmotError } from "../error.ts"
 import { componentIds } from "../registry.ts"
 import { decodeAdminPolicy, encodeAdminPolicy } from "./admin-policy.ts"
 import {
@@ -21,7 +19,6 @@ import {
 } from "./encrypted-media.ts"
 import { decodeGroupLifecycle, encodeGroupLifecycle } from "./group-lifecycle.ts"
 import { decodeGroupProfile, encodeGroupProfile } from "./group-profile.ts"
-import { validateGroupComponent } from "./index.ts"
 import { decodeMessageRetention, encodeMessageRetention } from "./message-retention.ts"
 import { decodeNostrRouting, encodeNostrRouting } from "./nostr-routing.ts"
 
@@ -356,60 +353,5 @@ describe("0x800c group lifecycle (§6.12)", () => {
   test("the states", () => {
     expect(decodeGroupLifecycle(hexToBytes("00"))).toBe("active")
     expect(decodeGroupLifecycle(hexToBytes("01"))).toBe("disbanded")
-  })
-})
-
-describe("the table of components", () => {
-  const known = [0x8001, 0x8002, 0x8003, 0x8004, 0x8005, 0x8006, 0x8007, 0x8008, 0x800b, 0x800c]
-
-  test.each(known)("0x%i is validated", (id) => {
-    expect(codeOf(() => validateGroupComponent(id, hexToBytes("ff")))).toBe("invalid_component")
-  })
-
-  test("an identity proof is no state of a group", () => {
-    const code = codeOf(() => validateGroupComponent(0x8009, new Uint8Array(104)))
-    expect(code).toBe("invalid_component")
-  })
-
-  test("unknown components are not judged", () => {
-    for (const id of [0x0001, 0x800a, 0x800f, 0xffff]) {
-      expect(() => validateGroupComponent(id, hexToBytes("ff"))).not.toThrow()
-    }
-  })
-
-  test("random bytes are refused by a typed error, or are the canonical form of a state", () => {
-    const codecs = [
-      [decodeGroupProfile, encodeGroupProfile],
-      [decodeBlossomImage, encodeBlossomImage],
-      [decodeAdminPolicy, encodeAdminPolicy],
-      [decodeNostrRouting, encodeNostrRouting],
-      [decodeMessageRetention, encodeMessageRetention],
-      [decodeAgentTextStream, encodeAgentTextStream],
-      [decodeAvatarUrl, encodeAvatarUrl],
-      [decodeEncryptedMedia, encodeEncryptedMedia],
-      [decodeGroupLifecycle, encodeGroupLifecycle],
-    ] as const
-    const bytes = fc.oneof(
-      fc.uint8Array({ maxLength: 80 }),
-      fc
-        .array(fc.constantFrom(0, 1, 2, 3, 0x20, 0x40, 0x61), { maxLength: 40 })
-        .map((items) => new Uint8Array(items)),
-    )
-    let accepted = 0
-    fc.assert(
-      fc.property(bytes, (input) => {
-        for (const [read, write] of codecs) {
-          try {
-            const state = read(input) as never
-            accepted++
-            expect(write(state)).toEqual(input)
-          } catch (error) {
-            expect(error).toBeInstanceOf(MarmotError)
-          }
-        }
-      }),
-      { numRuns: 500 },
-    )
-    expect(accepted).toBeGreaterThan(0)
   })
 })

@@ -1,6 +1,6 @@
 // Marmot Nostr transport, Welcome (marmot-wire §7.5): the kind 444 rumor inside of a gift wrap.
 
-import { peekMessage, wireFormats } from "../mls/index.ts"
+import { decodeMlsMessage, wireFormats } from "../mls/index.ts"
 import { isHex32, type Rumor, toRumor } from "../nostr/event.ts"
 import { isRelayUrl } from "../nostr/relay-url.ts"
 import { fromBase64, toBase64 } from "./base64.ts"
@@ -22,8 +22,9 @@ export interface WelcomeToSend {
   readonly relays: readonly string[]
 }
 
+/** Throws what `parseWelcomeRumor` would throw at the receiver. */
 export function welcomeRumor(params: WelcomeToSend): Rumor {
-  return toRumor({
+  const rumor = toRumor({
     pubkey: params.pubkey,
     created_at: params.createdAt,
     kind: kinds.welcome,
@@ -33,6 +34,8 @@ export function welcomeRumor(params: WelcomeToSend): Rumor {
     ],
     content: toBase64(params.welcome),
   })
+  parseWelcomeRumor(rumor)
+  return rumor
 }
 
 export interface ReceivedWelcome {
@@ -56,7 +59,7 @@ export function parseWelcomeRumor(rumor: Rumor): ReceivedWelcome {
     throw new MarmotError("invalid_event", "a Welcome names 1 to 16 relays")
   }
   const welcome = fromBase64(rumor.content)
-  if (peekMessage(welcome).wireFormat !== wireFormats.welcome) {
+  if (decodeMlsMessage(welcome).wireFormat !== wireFormats.welcome) {
     throw new MarmotError("invalid_event", "the content is another message than a Welcome")
   }
   return { welcome, keyPackageEventId, relays }

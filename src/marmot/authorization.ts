@@ -59,7 +59,7 @@ export function authorizeCommit(parent: GroupState, summary: CommitSummary): voi
 export function authorizeProposal(parent: GroupState, proposal: Proposal, sender: Sender): void {
   checkType(proposal)
   if (sender.senderType !== senderTypes.member) throw refused("a proposal from outside the group")
-  const isAdmin = isActiveAdmin(parent, accountOfLeaf(parent, sender.leafIndex as LeafIndex))
+  const isAdmin = isActiveAdmin(parent, accountOfLeaf(parent, sender.leafIndex))
   if (proposal.proposalType === proposalTypes.selfRemove) {
     // An admin steps down first, so that the policy never names someone who left.
     if (isAdmin) throw refused("an admin leaves without stepping down")

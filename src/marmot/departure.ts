@@ -15,6 +15,16 @@ export interface WaitingDeparture {
   readonly leaf: number
 }
 
+/** Whether a SelfRemove of our own is cached at `state`. */
+export function hasProposedDeparture(state: GroupState): boolean {
+  return [...state.proposals.values()].some(
+    ({ proposal, sender }) =>
+      proposal.proposalType === proposalTypes.selfRemove &&
+      sender.senderType === senderTypes.member &&
+      sender.leafIndex === state.ownLeafIndex,
+  )
+}
+
 /**
  * SelfRemoves of other leaves cached at `state`: of several by one leaf, the one with the lowest reference.
  * The reference is a hash over the proposal's authenticated content, so the choice is the same everywhere.

@@ -161,7 +161,7 @@ export interface MarmotGroup {
   readonly tip: StateId
   readonly states: ReadonlyMap<StateId, StateNode>
   readonly apps: ReadonlyMap<MessageId, AppRecord>
-  /** Terminal and pending message ids in the horizon that have no other record: epoch by id. */
+  /** Proposals of retained epochs, which have no other record here: epoch by id. */
   readonly seen: ReadonlyMap<MessageId, number>
   readonly deferred: ReadonlyMap<MessageId, DeferredMessage>
   readonly unopened: ReadonlyMap<string, DeferredEvent>

@@ -13,8 +13,13 @@ import { Transition } from "./transition.ts"
  */
 export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEnv): Promise<Step> {
   const t = new Transition(group, env)
-  // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
-  if (passIsDue(t)) resolvePass(t)
+  if (passIsDue(t)) {
+    // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
+    resolvePass(t)
+    await sweep(t)
+    // The fair slot (§8.4.8): a waiting change of ours gets its turn before the input can open another pass.
+    await drain(t)
+  }
   await take(t, input)
   await sweep(t)
   sendDueWelcomes(t)
@@ -24,11 +29,11 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
 
 /** When the group wants a `tick` (milliseconds since 1970); `undefined`: nothing is waiting for time to pass. */
 export function nextWake(group: MarmotGroup): number | undefined {
-  const times = [
-    group.pass?.quietDeadline,
-    group.autoCommitAt,
-    ...group.welcomes.map((welcome) => welcome.notBefore),
-  ].filter((time) => time !== undefined)
+  if (group.pass !== undefined) return group.pass.quietDeadline
+  // Until a publication is answered, time alone moves nothing.
+  if (group.lifecycle !== "stable") return undefined
+  const times = group.welcomes.map((welcome) => welcome.notBefore)
+  if (group.autoCommitAt !== undefined) times.push(group.autoCommitAt)
   return times.length === 0 ? undefined : Math.min(...times)
 }
 

@@ -45,6 +45,7 @@ export interface Route {
 }
 
 const facts = new WeakMap<GroupState["groupContext"], GroupFacts>()
+const routes = new WeakMap<GroupState["groupContext"], Route>()
 
 /** Throws `MarmotError` where a component is missing or malformed: such a state is never retained. */
 export function factsOf(state: GroupState): GroupFacts {
@@ -55,15 +56,20 @@ export function factsOf(state: GroupState): GroupFacts {
   return read
 }
 
+/** Throws `MarmotError` like `factsOf`. Asked of every retained state for every event. */
 export function routeOf(state: GroupState): Route {
+  const known = routes.get(state.groupContext)
+  if (known !== undefined) return known
   const routing = decodeNostrRouting(component(componentsOf(state), componentIds.nostrRouting))
-  return { nostrGroupId: bytesToHex(routing.nostrGroupId), relays: routing.relays }
+  const route = { nostrGroupId: bytesToHex(routing.nostrGroupId), relays: routing.relays }
+  routes.set(state.groupContext, route)
+  return route
 }
 
 /** The account of a leaf, 64 hex. Throws `MarmotError` `invalid_identity` for a blank leaf or another credential. */
 export function accountOfLeaf(state: GroupState, leaf: LeafIndex): string {
   const node = leafNodeOf(state, leaf)
-  if (node?.credential.kind !== "basic") {
+  if (node.credential.kind !== "basic") {
     throw new MarmotError("invalid_identity", "a leaf without a basic credential")
   }
   return bytesToHex(node.credential.identity)

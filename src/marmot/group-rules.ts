@@ -88,7 +88,6 @@ function checkComponents(
 
 function checkLeaf(state: GroupState, leaf: LeafIndex, requirements: GroupRequirements): void {
   const node = leafNodeOf(state, leaf)
-  if (node === undefined) return
   if (!isCovered(missingRequirements(requirements, node))) {
     throw new MarmotError("unsupported_group", "a member does not support what the group requires")
   }

@@ -99,12 +99,15 @@ export function addProposal(invitee: Invitee): Proposal {
 function planInvite(mls: GroupState, invitees: readonly Invitee[]): CommitPlan | undefined {
   const { members } = factsOf(mls)
   const fresh = invitees.filter((invitee) => !members.includes(invitee.pubkey))
+  if (invitees.length === 0) throw new IntentRefused("invalid_change", "nobody is to be invited")
   if (fresh.length === 0) throw new IntentRefused("already_member", "they are members already")
   return { options: { proposals: fresh.map(addProposal) }, invitees: fresh }
 }
 
 function planRemove(mls: GroupState, accounts: readonly string[], self: string): CommitPlan {
   const { leaves, members, admins } = factsOf(mls)
+  // An empty Commit would be a self-update.
+  if (accounts.length === 0) throw new IntentRefused("invalid_change", "nobody is to be removed")
   if (accounts.includes(self)) {
     throw new IntentRefused("invalid_change", "leave the group instead of removing yourself")
   }

@@ -1,8 +1,11 @@
 // Marmot member departure: leaving, and committing the departure of others.
 
-import { createProposal, proposalTypes } from "../mls/index.ts"
-import { waitingDepartures } from "./departure.ts"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { createProposal, MlsError, proposalTypes } from "../mls/index.ts"
+import { bytesToHex } from "../nostr/event.ts"
+import { hasProposedDeparture, waitingDepartures } from "./departure.ts"
 import type { Intent } from "./engine-types.ts"
+import { MarmotError } from "./error.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { adminPolicyProposal, stage } from "./local-commit.ts"
@@ -40,10 +43,14 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
   t.completeIntent(intent.intentId)
 }
 
-/** An epoch has passed without removing us: the old proposal is stale, so a fresh one is due. */
+/**
+ * The canonical state is another than the one that our proposal was for, and still has us: a fresh proposal is due.
+ * Never a second one for the same state (behaviour §5).
+ */
 export async function renewDeparture(t: Transition): Promise<void> {
-  const { leaving } = t.group
-  if (leaving !== undefined && leaving.epoch < t.tip.epoch) await proposeDeparture(t)
+  const { mls } = t.tip
+  if (t.group.leaving === undefined || mls === undefined) return
+  if (!hasProposedDeparture(mls)) await proposeDeparture(t)
 }
 
 /** The SelfRemoves of others, once their time has come and nobody else has committed them. */
@@ -54,7 +61,13 @@ export async function commitDepartures(t: Transition): Promise<void> {
   t.set({ autoCommitAt: undefined })
   if (leaving !== undefined || mls === undefined) return
   const proposalRefs = waitingDepartures(mls).map((departure) => departure.ref)
-  if (proposalRefs.length > 0) await stage(t, null, { options: { proposalRefs }, invitees: [] })
+  if (proposalRefs.length === 0) return
+  try {
+    await stage(t, null, { options: { proposalRefs }, invitees: [] })
+  } catch (error) {
+    // Nobody waits for this Commit; what others proposed must never stop a step.
+    if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
+  }
 }
 
 async function proposeDeparture(t: Transition): Promise<void> {
@@ -64,7 +77,8 @@ async function proposeDeparture(t: Transition): Promise<void> {
   const created = await createProposal(t.mls, tip.mls, selfRemove, { wireFormat: "public" })
   const event = sealForGroup(t, created.message, { createdAt: Math.floor(t.env.now / 1000) })
   t.putState({ ...tip, mls: created.state })
-  t.set({ leaving: { epoch: tip.epoch } })
+  const seen = new Map(t.group.seen).set(bytesToHex(sha256(created.message)), tip.epoch)
+  t.set({ leaving: { epoch: tip.epoch }, seen })
   const { relays } = routeOf(tip.mls)
   t.emit({ type: "publish", purpose: "proposal", event, relays, innerId: undefined })
 }

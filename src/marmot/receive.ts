@@ -105,9 +105,10 @@ async function receiveMessage(
   try {
     return await classify(t, current, message, id)
   } catch (error) {
-    if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
-    remember(t, id, node.epoch)
-    return "rejected"
+    if (error instanceof MlsError && error.code === "too_many_proposals") return "refused"
+    // Not remembered by its id: under the outer key of another state the same bytes may be valid.
+    if (error instanceof MlsError || error instanceof MarmotError) return "rejected"
+    throw error
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { scheduleDeparture } from "./departure.ts"
 import type { AppRecord, MarmotGroup, StateId, StateNode } from "./engine-types.ts"
-import { routeOf } from "./group-facts.ts"
+import { type Route, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import type { Transition } from "./transition.ts"
@@ -108,18 +108,25 @@ function endMembership(t: Transition, node: StateNode): void {
 
 /** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */
 function rememberRoutes(t: Transition, path: readonly StateNode[]): void {
-  const current = t.tip.mls === undefined ? undefined : routeOf(t.tip.mls)
-  const routes = new Map(t.group.priorRoutes.map((route) => [route.nostrGroupId, route]))
+  const routes = new Map(t.group.priorRoutes.map((route) => [addressOf(route), route]))
   for (const node of path) {
     if (node.mls === undefined) continue
     const route = routeOf(node.mls)
-    routes.set(route.nostrGroupId, { ...route, lastEpoch: node.epoch })
+    // Set anew, so that the newest address comes last.
+    routes.delete(addressOf(route))
+    routes.set(addressOf(route), { ...route, lastEpoch: node.epoch })
   }
+  if (t.tip.mls !== undefined) routes.delete(addressOf(routeOf(t.tip.mls)))
   const oldest = t.tip.epoch - MAX_REWIND
   const priorRoutes = [...routes.values()]
-    .filter((route) => route.nostrGroupId !== current?.nostrGroupId && route.lastEpoch >= oldest)
+    .filter((route) => route.lastEpoch >= oldest)
     .slice(-MAX_PRIOR_ROUTES)
   t.set({ priorRoutes })
+}
+
+/** An address is the id together with the relays: either may change (marmot-wire §6.5). */
+function addressOf(route: Route): string {
+  return [route.nostrGroupId, ...route.relays].join(" ")
 }
 
 /** Material with no remaining function must not stay usable (behaviour §9.1). */

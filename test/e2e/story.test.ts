@@ -57,6 +57,7 @@ test("an invitation names the group, the inviter and the members", async () => {
   await bob.see("invite-card", /Weekend hikers.*Alice.*invites you/s)
   await bob.screenshot("05-invitation")
   await bob.click("accept-invite")
+  await bob.click("confirm-yes")
   await bob.see("conversation-title", "Weekend hikers")
 })
 
@@ -140,6 +141,7 @@ test("a third person joins later, on a phone", async () => {
   await carol.see("invite-card", "Weekend hikers")
   await carol.screenshot("10-invitation-phone")
   await carol.click("accept-invite")
+  await carol.click("confirm-yes")
   await carol.see("conversation-title", "Weekend hikers")
   await bob.see("system-row", /Carol/)
   await carol.send("Hi, this is Carol")

@@ -273,6 +273,7 @@ export const strings = {
     edit: "Edit",
     editTitle: "Edit group",
     members: (count: number) => (count === 1 ? "1 member" : `${count} members`),
+    moreMembers: (count: number) => `Show more (${count})`,
     admin: "Admin",
     you: "You",
     invite: "Invite people",

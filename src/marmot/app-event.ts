@@ -55,6 +55,37 @@ export function chatEvent(message: ChatMessage): Rumor {
   return toRumor({ pubkey, created_at: createdAt, kind, tags: [...reply, ...tags], content })
 }
 
+interface Authored {
+  readonly pubkey: string
+  /** Seconds. */
+  readonly createdAt: number
+}
+
+const REACTION = /^(?!\s)[^\p{Cc}]{1,64}(?<!\s)$/u
+
+/** A reaction to `target` (inner id). Throws `MarmotError` `misuse` for text that peers refuse to show. */
+export function reactionEvent(author: Authored, target: string, emoji: string): Rumor {
+  if (!REACTION.test(emoji)) {
+    throw new MarmotError("misuse", "a reaction is 1 to 64 characters without outer white space")
+  }
+  return appEvent(author, kinds.reaction, [["e", target]], emoji)
+}
+
+/** Takes back own events, reactions too (kind 5). */
+export function deletionEvent(author: Authored, targets: readonly string[]): Rumor {
+  const tags = targets.map((target) => ["e", target])
+  return appEvent(author, kinds.delete, tags, "")
+}
+
+/** Replaces the text of an own message (kind 1009). */
+export function editEvent(author: Authored, target: string, content: string): Rumor {
+  return appEvent(author, kinds.edit, [["e", target]], content)
+}
+
+function appEvent(author: Authored, kind: number, tags: string[][], content: string): Rumor {
+  return toRumor({ pubkey: author.pubkey, created_at: author.createdAt, kind, tags, content })
+}
+
 function textOf(payload: Uint8Array): string {
   if (payload.length > MAX_PAYLOAD) throw invalid("the payload is too large")
   try {

@@ -4,7 +4,6 @@ import {
   type CommitSummary,
   type CommittedProposal,
   type GroupState,
-  type LeafIndex,
   type Proposal,
   proposalTypes,
   type Sender,

@@ -1,7 +1,7 @@
 // The stored form of a GroupState (no wire format: only this program reads it). Secret.
 
 import { bytesToHex, equalBytes } from "./bytes.ts"
-import { type Decoder, type Encoder, Reader, Writer, decode, encode } from "./codec.ts"
+import { type Decoder, type Encoder, type Reader, Writer, decode, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type Sender, decodeSender, encodeSender } from "./framing.ts"
 import type {
@@ -43,25 +43,19 @@ const SECRETS = [
   "initSecret",
 ] as const satisfies readonly (keyof EpochSecrets)[]
 
-/** A state as two byte strings, each with its version: one for the epoch, one for its message keys. */
+/**
+ * A state as two byte strings, each with its version: one for the epoch, one for its message keys. Each is encoded when
+ * it is read, since the keys change with every message and the epoch, with its tree, does not.
+ */
 export function encodeGroupState(state: GroupState): EncodedGroupState {
-  const epoch = new Writer()
-  epoch.u16(FORMAT)
-  epoch.u8(STATUS.indexOf(state.status))
-  encodeGroupContext(epoch, state.groupContext)
-  epoch.opaque(encodeRatchetTree(state.tree))
-  encodeTreePrivate(epoch, state.treePrivate)
-  epoch.opaque(state.signaturePrivateKey)
-  for (const name of SECRETS) epoch.opaque(state.epochSecrets[name])
-  epoch.opaque(state.confirmationTag)
-  epoch.opaque(state.interimTranscriptHash)
-  epoch.vector(state.proposals.values(), encodeCached)
-  const keys = new Writer()
-  keys.u16(FORMAT)
-  keys.opaque(state.groupContext.groupId)
-  keys.u64(state.groupContext.epoch)
-  keys.opaque(encodeSecretTree(state.secretTree))
-  return { epoch: epoch.finish(), messageKeys: keys.finish() }
+  return {
+    get epoch() {
+      return encodeEpoch(state)
+    },
+    get messageKeys() {
+      return encodeMessageKeys(state)
+    },
+  }
 }
 
 /**
@@ -77,6 +71,30 @@ export function decodeGroupState(encoded: EncodedGroupState): GroupState {
     if (!(error instanceof MlsError) || error.code === "state_decode") throw error
     throw new MlsError("state_decode", `a stored state can't be read: ${error.message}`)
   }
+}
+
+function encodeEpoch(state: GroupState): Uint8Array {
+  const epoch = new Writer()
+  epoch.u16(FORMAT)
+  epoch.u8(STATUS.indexOf(state.status))
+  encodeGroupContext(epoch, state.groupContext)
+  epoch.opaque(encodeRatchetTree(state.tree))
+  encodeTreePrivate(epoch, state.treePrivate)
+  epoch.opaque(state.signaturePrivateKey)
+  for (const name of SECRETS) epoch.opaque(state.epochSecrets[name])
+  epoch.opaque(state.confirmationTag)
+  epoch.opaque(state.interimTranscriptHash)
+  epoch.vector(state.proposals.values(), encodeCached)
+  return epoch.finish()
+}
+
+function encodeMessageKeys(state: GroupState): Uint8Array {
+  const keys = new Writer()
+  keys.u16(FORMAT)
+  keys.opaque(state.groupContext.groupId)
+  keys.u64(state.groupContext.epoch)
+  keys.opaque(encodeSecretTree(state.secretTree))
+  return keys.finish()
 }
 
 type StoredEpoch = Omit<GroupState, "secretTree">

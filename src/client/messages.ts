@@ -6,16 +6,11 @@ import { ClientError } from "./api.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { Session } from "./session.ts"
-import { timeOf } from "./timeline-records.ts"
+import { MAX_AHEAD, timeOf } from "./timeline-records.ts"
 
 const CHAT_KIND = 9
 const MAX_CONTENT = 64 * 1024
 const MAX_TAGS = 256
-/**
- * Messages of one second stand in the order of their ids. So a message is dated after everything that its author has
- * seen, as long as that does not lead further into the future than this (seconds).
- */
-const MAX_AHEAD = 10
 
 export interface NewMessage {
   readonly content: string

@@ -47,6 +47,12 @@ export function timelineSort(createdAt: number, id: string): string {
   return `${String(createdAt).padStart(16, "0")}:${id}`
 }
 
+/**
+ * Messages of one second stand in the order of their ids. So a message is dated after everything that its author has
+ * seen, as long as that does not lead further into the future than this (seconds).
+ */
+export const MAX_AHEAD = 10
+
 /** Unix seconds of the author's time. */
 export const timeOf = (record: TimelineRecord): number =>
   record.type === "message" ? record.rumor.created_at : Math.floor(record.seenAt / 1000)

@@ -7,7 +7,7 @@ import type { DeliveryView } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
-import { isChatKind, sortOf } from "./timeline-records.ts"
+import { isChatKind, MAX_AHEAD, sortOf, timeOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
 
 /** Where an inner id (or a row's id) is in the timeline. */
@@ -115,12 +115,21 @@ export class Timeline {
   ): Promise<void> {
     const key = noticeKey(groupId, notice.digest)
     if ((await this.#stored(draft, key)) !== undefined) return
+    const seenAt = await this.#afterMessages(groupId, notice.seenAt)
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
-      return { type: "system", id, seenAt: notice.seenAt, change }
+      return { type: "system", id, seenAt, change }
     })
     for (const row of rows) this.#putRow(draft, groupId, row)
     draft.put("timeline", key, encodeRecord(rows.map(sortOf)))
+  }
+
+  /** Messages may be dated a little ahead of the clock; a change that comes after them is shown after them. */
+  async #afterMessages(groupId: string, seenAt: number): Promise<number> {
+    const { records } = await this.page(groupId, 1, undefined)
+    const [newest] = records
+    const next = newest?.type === "message" ? (timeOf(newest) + 1) * 1000 : 0
+    return next > seenAt && next <= seenAt + (MAX_AHEAD + 1) * 1000 ? next : seenAt
   }
 
   async withdrawNotices(draft: Draft, groupId: string, digest: StateId): Promise<void> {

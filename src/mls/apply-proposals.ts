@@ -219,18 +219,18 @@ async function checkNewLeaves(
       check: leafNodeSignature(update.leafNode, { groupId, leafIndex: update.leafIndex }),
     })),
   )
-  const current = groupExtensionsSenders(state.groupContext.extensions, groupExtensions)
+  const senders = newExternalSenders(state.groupContext.extensions, groupExtensions)
   await Promise.all([
     ...list.adds.map((keyPackage) => authenticate(ctx, keyPackage.leafNode)),
     ...replacements.map((update) => authenticate(ctx, update.leafNode, update.replaced)),
-    ...current.map(({ credential, signatureKey }) =>
-      ctx.auth?.validate(credential, signatureKey, undefined),
-    ),
+    ...senders.map(async ({ credential, signatureKey }) => {
+      await ctx.auth?.validate(credential, signatureKey, undefined)
+    }),
   ])
 }
 
 /** §12.1.8.1: external senders are credentials too; those of a new list are asked about. */
-function groupExtensionsSenders(before: readonly Extension[], after: readonly Extension[]) {
+function newExternalSenders(before: readonly Extension[], after: readonly Extension[]) {
   return before === after ||
     findExtension(before, extensionTypes.externalSenders) ===
       findExtension(after, extensionTypes.externalSenders)

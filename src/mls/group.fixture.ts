@@ -7,11 +7,29 @@ import type { Extension } from "./extensions.ts"
 import { encodeRequiredCapabilities } from "./extensions.ts"
 import { encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
-import type { GroupState, MlsContext, Processed } from "./group-types.ts"
+import type { GroupState, MlsContext } from "./group-types.ts"
 import { type OwnKeyPackage, generateKeyPackage } from "./key-package.ts"
 import type { Capabilities } from "./leaf-node.ts"
-import type { Proposal } from "./proposal-codec.ts"
-import { extensionTypes, proposalTypes } from "./registry.ts"
+import type { Proposal, ProposalOrRef } from "./proposal-codec.ts"
+import { type PublicMessage, protectPublic } from "./public-message.ts"
+import {
+  contentTypes,
+  extensionTypes,
+  labels,
+  proposalTypes,
+  senderTypes,
+  wireFormats,
+} from "./registry.ts"
+import type { UpdatePath } from "./update-path.ts"
+import {
+  handshakeWireFormat,
+  memberSender,
+  protect,
+  signAsMember,
+  signContent,
+} from "./member-message.ts"
+import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
+import { type FramedBody, type FramedContent, type Sender, framedContentTbs } from "./framing.ts"
 import { cipherSuite } from "./suites.ts"
 import { createCommit } from "./commit-create.ts"
 import { createGroup } from "./group.ts"
@@ -104,17 +122,137 @@ export async function groupOf(
   return [next, ...joined]
 }
 
+export interface ForgedCommit {
+  readonly proposals?: readonly (Proposal | Uint8Array)[]
+  readonly path?: UpdatePath
+  readonly wireFormat?: "public" | "private"
+}
+
+/**
+ * A commit that nobody checked: rightly signed and tagged by a member, with whatever proposals (a byte string is a
+ * reference) and path, and a confirmation tag of zeros.
+ */
+export async function forgeCommit(
+  ctx: MlsContext,
+  state: GroupState,
+  forged: ForgedCommit,
+): Promise<Uint8Array> {
+  const content = await signAsMember(ctx, state, {
+    body: {
+      contentType: contentTypes.commit,
+      commit: { proposals: (forged.proposals ?? []).map(orRef), path: forged.path },
+    },
+    wireFormat: handshakeWireFormat(forged.wireFormat),
+    authenticatedData: undefined,
+  })
+  const auth = { ...content.auth, confirmationTag: new Uint8Array(ctx.crypto.suite.hash.size) }
+  return (await protect(ctx, state, { ...content, auth })).message
+}
+
+/** An external commit that nobody checked; `path` is that of a commit by anyone. */
+export async function forgeExternalCommit(
+  ctx: MlsContext,
+  state: GroupState,
+  forged: ForgedCommit & { readonly signaturePrivateKey: Uint8Array },
+): Promise<Uint8Array> {
+  const { content, auth } = await signContent(ctx.crypto, {
+    body: {
+      contentType: contentTypes.commit,
+      commit: { proposals: (forged.proposals ?? []).map(orRef), path: forged.path },
+    },
+    sender: { senderType: senderTypes.newMemberCommit },
+    wireFormat: wireFormats.publicMessage,
+    groupContext: state.groupContext,
+    authenticatedData: undefined,
+    signaturePrivateKey: forged.signaturePrivateKey,
+  })
+  const confirmationTag = new Uint8Array(ctx.crypto.suite.hash.size)
+  const publicMessage = { content, auth: { ...auth, confirmationTag }, membershipTag: undefined }
+  return encodeMlsMessage({ wireFormat: wireFormats.publicMessage, publicMessage })
+}
+
+export interface ForgedContent {
+  readonly body: FramedBody
+  readonly sender?: Sender
+  readonly wireFormat?: "public" | "private"
+  readonly groupId?: Uint8Array
+  readonly epoch?: bigint
+  readonly authenticatedData?: Uint8Array
+  readonly signaturePrivateKey?: Uint8Array
+}
+
+/** Any content from any sender, signed by `state`'s member or with the key that is given, and tagged. */
+export async function forgeMessage(
+  ctx: MlsContext,
+  state: GroupState,
+  forged: ForgedContent,
+): Promise<Uint8Array> {
+  const wireFormat = handshakeWireFormat(forged.wireFormat)
+  const { groupContext } = state
+  const content: FramedContent = {
+    groupId: forged.groupId ?? groupContext.groupId,
+    epoch: forged.epoch ?? groupContext.epoch,
+    sender: forged.sender ?? memberSender(state),
+    authenticatedData: forged.authenticatedData ?? new Uint8Array(),
+    ...forged.body,
+  }
+  const key = forged.signaturePrivateKey ?? state.signaturePrivateKey
+  const tbs = framedContentTbs(wireFormat, content, groupContext)
+  const signature = await ctx.crypto.sign(key, labels.framedContentTbs, tbs)
+  const confirmationTag =
+    content.contentType === contentTypes.commit ? new Uint8Array(32) : undefined
+  const authenticated = { wireFormat, content, auth: { signature, confirmationTag } }
+  return (await protect(ctx, state, authenticated)).message
+}
+
+function orRef(item: Proposal | Uint8Array): ProposalOrRef {
+  return item instanceof Uint8Array
+    ? { kind: "reference", ref: item }
+    : { kind: "proposal", proposal: item }
+}
+
+/** A PublicMessage of a member with changes, tagged again. */
+export function retagged(
+  ctx: MlsContext,
+  state: GroupState,
+  bytes: Uint8Array,
+  change: (message: PublicMessage) => PublicMessage,
+): Uint8Array {
+  const message = decodeMlsMessage(bytes)
+  if (message.wireFormat !== wireFormats.publicMessage) throw new Error("no PublicMessage")
+  const { content, auth } = change(message.publicMessage)
+  const { groupContext } = state
+  const { membershipKey } = state.epochSecrets
+  const publicMessage = protectPublic(
+    ctx.crypto,
+    { wireFormat: message.wireFormat, content, auth },
+    { groupContext, membershipKey },
+  )
+  return encodeMlsMessage({ wireFormat: message.wireFormat, publicMessage })
+}
+
+/** The state after a proposal was taken into its cache. */
+export async function afterProposal(
+  ctx: MlsContext,
+  state: GroupState,
+  message: Uint8Array,
+): Promise<GroupState> {
+  const result = await processMessage(ctx, state, message)
+  if (result.kind !== "proposal") throw new Error(`a proposal was expected, not ${result.kind}`)
+  return result.state
+}
+
 /** The successor after a commit; fails unless it is one. */
 export async function afterCommit(
   ctx: MlsContext,
   state: GroupState,
   message: Uint8Array,
 ): Promise<GroupState> {
-  const { kind, ...rest } = await processMessage(ctx, state, message)
-  if (kind !== "commit" || !("next" in rest) || rest.next === undefined) {
-    throw new Error(`a commit was expected, not ${kind}`)
+  const result = await processMessage(ctx, state, message)
+  if (result.kind !== "commit" || result.next === undefined) {
+    throw new Error(`a commit that leaves us in the group was expected, not ${result.kind}`)
   }
-  return rest.next
+  return result.next
 }
 
 /** The code of the `MlsError` that `run` fails with. Anything else that is thrown fails the test. */
@@ -127,5 +265,3 @@ export async function codeOf(run: () => unknown): Promise<string> {
   }
   return "nothing thrown"
 }
-
-export type { Processed }

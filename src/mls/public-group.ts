@@ -60,9 +60,9 @@ export async function verifyPublicGroup(
   await validateTree(crypto, tree, { groupId, groupExtensions })
   await authenticateAll(ctx, tree)
   await Promise.all(
-    externalSenders(groupExtensions).map(({ credential, signatureKey }) =>
-      ctx.auth?.validate(credential, signatureKey, undefined),
-    ),
+    externalSenders(groupExtensions).map(async ({ credential, signatureKey }) => {
+      await ctx.auth?.validate(credential, signatureKey, undefined)
+    }),
   )
   return { tree, signer }
 }

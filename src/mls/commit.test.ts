@@ -1,0 +1,437 @@
+// RFC 9420 §6, §12.4: messages to a group and commits, each rule broken by what a peer really signed.
+
+import { beforeAll, describe, expect, test } from "vitest"
+import { appDataExtension, encodeSafeAad } from "./app-data.ts"
+import { createCommit } from "./commit-create.ts"
+import {
+  type Backend,
+  add,
+  afterCommit,
+  backends,
+  codeOf,
+  forgeCommit,
+  forgeMessage,
+  groupOf,
+  keyPackageOf,
+  retagged,
+  testContext,
+} from "./group.fixture.ts"
+import { createProposal, encryptApplication, exportSecret, leafNodeOf, members } from "./group.ts"
+import type { GroupState, MlsContext } from "./group-types.ts"
+import { signLeafNode } from "./leaf-node.ts"
+import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
+import { peekMessage } from "./peek.ts"
+import { processMessage } from "./process.ts"
+import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
+import { encodeGroupState } from "./state-codec.ts"
+import { leafIndex } from "./tree-math.ts"
+import type { UpdatePath } from "./update-path.ts"
+import { identifySender } from "./verify-message.ts"
+
+const data = new TextEncoder().encode("hello")
+
+describe.each(backends)("messages and commits, %s", (backend: Backend) => {
+  let ctx: MlsContext
+  let bad: GroupState
+  let judge: GroupState
+  let third: GroupState
+
+  beforeAll(async () => {
+    ctx = await testContext(backend, "commits")
+    const states = await groupOf(ctx, ["a", "b", "c"])
+    ;[bad, judge, third] = states as [GroupState, GroupState, GroupState]
+  })
+
+  const verdict = (message: Uint8Array, state = judge) =>
+    codeOf(() => processMessage(ctx, state, message))
+
+  /** The path of a good commit by `bad`, changed, in a commit that is signed again. */
+  async function withPath(change: (path: UpdatePath) => UpdatePath | Promise<UpdatePath>) {
+    const { commit } = await createCommit(ctx, bad)
+    const message = decodeMlsMessage(commit)
+    if (message.wireFormat !== wireFormats.publicMessage) throw new Error("no PublicMessage")
+    const { content } = message.publicMessage
+    if (content.contentType !== contentTypes.commit) throw new Error("no commit")
+    const { path } = content.commit
+    if (path === undefined) throw new Error("no path")
+    return verdict(await forgeCommit(ctx, bad, { path: await change(path) }))
+  }
+
+  describe("framing (§6)", () => {
+    test("wrong_group and wrong_epoch, public and private", async () => {
+      const body = { contentType: contentTypes.application, applicationData: data } as const
+      const proposal = { proposalType: proposalTypes.remove, removed: 2 } as const
+      for (const wireFormat of ["public", "private"] as const) {
+        const content =
+          wireFormat === "private" ? body : { contentType: contentTypes.proposal, proposal }
+        const forged = { body: content, wireFormat } as const
+        const elsewhere = await forgeMessage(ctx, bad, { ...forged, groupId: new Uint8Array([1]) })
+        expect(await verdict(elsewhere)).toBe("wrong_group")
+        expect(await verdict(await forgeMessage(ctx, bad, { ...forged, epoch: 0n }))).toBe(
+          "wrong_epoch",
+        )
+        expect(await verdict(await forgeMessage(ctx, bad, { ...forged, epoch: 9n }))).toBe(
+          "wrong_epoch",
+        )
+      }
+    })
+    test("unexpected_message: a KeyPackage, or more bytes than the limit", async () => {
+      const { keyPackage } = await keyPackageOf(ctx.crypto, "d")
+      const message = encodeMlsMessage({ wireFormat: wireFormats.keyPackage, keyPackage })
+      expect(await verdict(message)).toBe("unexpected_message")
+      expect(await codeOf(() => identifySender(ctx, judge, message))).toBe("unexpected_message")
+      const { commit } = await createCommit(ctx, bad)
+      const narrow = { ...ctx, limits: { maxMessageSize: 10 } }
+      expect(await codeOf(() => processMessage(narrow, judge, commit))).toBe("unexpected_message")
+    })
+    test("decode: damaged bytes", async () => {
+      const { commit } = await createCommit(ctx, bad)
+      expect(await verdict(commit.subarray(0, -1))).toBe("decode")
+      expect(await verdict(new Uint8Array())).toBe("decode")
+    })
+    test("membership_tag", async () => {
+      const { commit } = await createCommit(ctx, bad)
+      const flipped = commit.slice()
+      flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1
+      expect(await verdict(flipped)).toBe("membership_tag")
+      expect(await codeOf(() => identifySender(ctx, judge, flipped))).toBe("membership_tag")
+    })
+    test("signature_invalid, public and private", async () => {
+      const { signaturePrivateKey } = third
+      const proposal = { proposalType: proposalTypes.remove, removed: 2 } as const
+      const body = { contentType: contentTypes.proposal, proposal }
+      for (const wireFormat of ["public", "private"] as const) {
+        const message = await forgeMessage(ctx, bad, { body, wireFormat, signaturePrivateKey })
+        expect(await verdict(message)).toBe("signature_invalid")
+      }
+    })
+    test("application_not_encrypted", async () => {
+      const message = await forgeMessage(ctx, bad, {
+        body: { contentType: contentTypes.application, applicationData: data },
+      })
+      expect(await verdict(message)).toBe("application_not_encrypted")
+    })
+    test("unknown_sender", async () => {
+      const proposal = { proposalType: proposalTypes.remove, removed: 2 } as const
+      const message = await forgeMessage(ctx, bad, {
+        body: { contentType: contentTypes.proposal, proposal },
+        sender: { senderType: senderTypes.member, leafIndex: leafIndex(3) },
+      })
+      expect(await verdict(message)).toBe("unknown_sender")
+    })
+    test("identifySender tells whose a PublicMessage is", async () => {
+      const { commit, next } = await createCommit(ctx, bad)
+      expect(await identifySender(ctx, judge, commit)).toEqual({
+        epoch: bad.groupContext.epoch,
+        sender: { senderType: senderTypes.member, leafIndex: 0 },
+        contentType: contentTypes.commit,
+      })
+      expect(await codeOf(() => identifySender(ctx, next, commit))).toBe("wrong_epoch")
+    })
+  })
+
+  describe("application messages", () => {
+    test("each key opens one message, in any order, and the old state is as it was", async () => {
+      const first = await encryptApplication(ctx, bad, data, { padding: 100 })
+      const second = await encryptApplication(ctx, first.state, data, {
+        authenticatedData: new Uint8Array([7]),
+      })
+      const before = encodeGroupState(judge)
+      const late = await processMessage(ctx, judge, second.message)
+      if (late.kind !== "application") throw new Error("no application message")
+      expect(late.data).toEqual(data)
+      expect([...late.authenticatedData]).toEqual([7])
+      expect(late.sender).toBe(0)
+      expect(late.epoch).toBe(judge.groupContext.epoch)
+      expect(await verdict(second.message, late.state)).toBe("message_key_used")
+      const early = await processMessage(ctx, late.state, first.message)
+      expect(early.kind).toBe("application")
+      expect(encodeGroupState(judge)).toEqual(before)
+      expect(first.message.length).toBe(second.message.length - 1 + 100)
+    })
+    test("the limit of skipped generations is the caller's", async () => {
+      let state = bad
+      let last = new Uint8Array()
+      for (let i = 0; i < 4; i++) {
+        const sent = await encryptApplication(ctx, state, data)
+        state = sent.state
+        last = Uint8Array.from(sent.message)
+      }
+      const narrow = { ...ctx, limits: { forward: 2 } }
+      expect(await codeOf(() => processMessage(narrow, judge, last))).toBe("generation_too_far")
+      expect(await verdict(last)).toBe("nothing thrown")
+    })
+    test("an old state reads its epoch's messages after a commit; the new one does not", async () => {
+      const late = await encryptApplication(ctx, bad, data)
+      const { commit } = await createCommit(ctx, bad)
+      const next = await afterCommit(ctx, judge, commit)
+      expect(await verdict(late.message, next)).toBe("wrong_epoch")
+      expect(await verdict(late.message, judge)).toBe("nothing thrown")
+    })
+    test("damaged ciphertext", async () => {
+      const { message } = await encryptApplication(ctx, bad, data)
+      const flipped = message.slice()
+      flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1
+      expect(await verdict(flipped)).toBe("aead_failed")
+    })
+    test("exported secrets agree, and differ by label, context and epoch", async () => {
+      const { crypto } = ctx
+      const of = (state: GroupState, label = "l", context = data) =>
+        exportSecret(crypto, state, label, context, 20)
+      expect(of(bad)).toEqual(of(judge))
+      expect(of(bad)).toHaveLength(20)
+      expect(of(bad)).not.toEqual(of(bad, "m"))
+      expect(of(bad)).not.toEqual(of(bad, "l", new Uint8Array()))
+      expect(of(bad)).not.toEqual(of((await createCommit(ctx, bad)).next))
+    })
+  })
+
+  describe("SafeAAD", () => {
+    test("is demanded of everything that is sent and received", async () => {
+      const dictionary = appDataExtension(new Map([[2, new Uint8Array([0])]]))
+      const [a, b] = await groupOf({ ...ctx }, ["a"], [dictionary]).then(async ([founder]) => {
+        if (founder === undefined) throw new Error("no founder")
+        return [founder, await keyPackageOf(ctx.crypto, "b")] as const
+      })
+      const authenticatedData = encodeSafeAad([])
+      expect(await codeOf(() => encryptApplication(ctx, a, data))).toBe("safe_aad")
+      expect(await codeOf(() => createCommit(ctx, a, { proposals: [add(b)] }))).toBe("safe_aad")
+      const made = await createCommit(ctx, a, { proposals: [add(b)], authenticatedData })
+      expect(made.summary.authenticatedData).toEqual(authenticatedData)
+      const message = await forgeMessage(ctx, a, {
+        body: { contentType: contentTypes.application, applicationData: data },
+        wireFormat: "private",
+      })
+      expect(await verdict(message, a)).toBe("safe_aad")
+    })
+  })
+
+  describe("commits (§12.4.2)", () => {
+    test("own_commit, also one that is encrypted", async () => {
+      for (const wireFormat of ["public", "private"] as const) {
+        const { commit } = await createCommit(ctx, bad, { wireFormat })
+        expect(await verdict(commit, bad)).toBe("own_commit")
+      }
+    })
+    test("an encrypted commit uses up a key of the old epoch", async () => {
+      const made = await createCommit(ctx, bad, { wireFormat: "private" })
+      expect(encodeGroupState(made.state).messageKeys).not.toEqual(
+        encodeGroupState(bad).messageKeys,
+      )
+      const next = await afterCommit(ctx, judge, made.commit)
+      expect(next.groupContext).toEqual(made.next.groupContext)
+    })
+    test("path_missing", async () => {
+      expect(await verdict(await forgeCommit(ctx, bad, {}))).toBe("path_missing")
+      const proposals = [{ proposalType: proposalTypes.remove, removed: 2 }] as const
+      expect(await verdict(await forgeCommit(ctx, bad, { proposals }))).toBe("path_missing")
+    })
+    test("confirmation_tag", async () => {
+      expect(await withPath((path) => path)).toBe("confirmation_tag")
+      const { commit } = await createCommit(ctx, bad)
+      const wrong = retagged(ctx, bad, commit, (message) => ({
+        ...message,
+        auth: { ...message.auth, confirmationTag: new Uint8Array(32) },
+      }))
+      expect(await verdict(wrong)).toBe("confirmation_tag")
+    })
+    test("the path's leaf: signature, source, keys", async () => {
+      const position = { groupId: bad.groupContext.groupId, leafIndex: 0 }
+      const { signaturePrivateKey } = bad
+      expect(
+        await withPath(({ leafNode, nodes }) => ({
+          leafNode: { ...leafNode, signature: new Uint8Array(64) },
+          nodes,
+        })),
+      ).toBe("leaf_signature_invalid")
+      expect(
+        await withPath(async ({ leafNode, nodes }) => ({
+          leafNode: await signLeafNode(ctx.crypto, {
+            content: { ...leafNode, source: { kind: "update" } },
+            signaturePrivateKey,
+            position,
+          }),
+          nodes,
+        })),
+      ).toBe("leaf_source")
+      const current = leafNodeOf(bad, bad.ownLeafIndex)
+      expect(
+        await withPath(({ leafNode, nodes }) => ({
+          leafNode: { ...leafNode, encryptionKey: current.encryptionKey },
+          nodes,
+        })),
+      ).toBe("path_key_reused")
+      const foreign = leafNodeOf(bad, leafIndex(2)).signatureKey
+      expect(
+        await withPath(async ({ leafNode, nodes }) => ({
+          leafNode: await signLeafNode(ctx.crypto, {
+            content: { ...leafNode, signatureKey: foreign },
+            signaturePrivateKey: third.signaturePrivateKey,
+            position,
+          }),
+          nodes,
+        })),
+      ).toBe("leaf_signature_key_not_unique")
+    })
+    test("the path's nodes: number, ciphertexts, parent hash, secrets", async () => {
+      expect(await withPath(({ leafNode, nodes }) => ({ leafNode, nodes: nodes.slice(1) }))).toBe(
+        "path_length",
+      )
+      expect(
+        await withPath(({ leafNode, nodes }) => ({
+          leafNode,
+          nodes: nodes.map((node) => ({ ...node, encryptedPathSecret: [] })),
+        })),
+      ).toBe("path_ciphertexts")
+      const { publicKey } = await ctx.crypto.generateKemKeyPair()
+      expect(
+        await withPath(({ leafNode, nodes }) => ({
+          leafNode,
+          nodes: nodes
+            .map((node) => ({ ...node, encryptionKey: publicKey }))
+            .slice(0, 1)
+            .concat(nodes.slice(1)),
+        })),
+      ).toBe("path_parent_hash")
+      expect(
+        await withPath(({ leafNode, nodes }) => ({
+          leafNode,
+          nodes: nodes.map((node) => ({
+            ...node,
+            encryptedPathSecret: node.encryptedPathSecret.map((sealed) => ({
+              ...sealed,
+              ciphertext: new Uint8Array(48),
+            })),
+          })),
+        })),
+      ).toBe("aead_failed")
+    })
+    test("our own removal is told, with all that can be checked checked", async () => {
+      const proposals = [{ proposalType: proposalTypes.remove, removed: 1 }] as const
+      const made = await createCommit(ctx, bad, { proposals })
+      const result = await processMessage(ctx, judge, made.commit)
+      if (result.kind !== "commit") throw new Error("no commit")
+      expect(result.next).toBeUndefined()
+      expect(result.commit).toMatchObject({ selfRemoved: true, committer: 0, hasPath: true })
+      expect(result.commit.newGroupContext).toBeUndefined()
+      const other = await processMessage(ctx, third, made.commit)
+      if (other.kind !== "commit") throw new Error("no commit")
+      expect(other.commit.removed.map((member) => member.credential)).toEqual([
+        leafNodeOf(bad, leafIndex(1)).credential,
+      ])
+      expect([...members(made.next)].map((member) => member.leafIndex)).toEqual([0, 2])
+      const forged = await forgeCommit(ctx, bad, { proposals })
+      expect(await verdict(forged)).toBe("path_missing")
+    })
+    test("a commit that fails changes nothing; both of two rival commits can be tried", async () => {
+      const before = encodeGroupState(judge)
+      const one = await createCommit(ctx, bad)
+      const other = await createCommit(ctx, third)
+      const [a, b] = [
+        await afterCommit(ctx, judge, one.commit),
+        await afterCommit(ctx, judge, other.commit),
+      ]
+      expect(a.confirmationTag).toEqual(one.next.confirmationTag)
+      expect(b.confirmationTag).toEqual(other.next.confirmationTag)
+      expect(await verdict(await forgeCommit(ctx, bad, {}))).toBe("path_missing")
+      expect(encodeGroupState(judge)).toEqual(before)
+    })
+    test("a new leaf and signature key come with the commit", async () => {
+      const signatureKeyPair = await ctx.crypto.generateSignatureKeyPair()
+      const credential = { kind: "basic", identity: data } as const
+      const made = await createCommit(ctx, bad, { leafNode: { signatureKeyPair, credential } })
+      const next = await afterCommit(ctx, judge, made.commit)
+      const leaf = leafNodeOf(next, leafIndex(0))
+      expect(leaf.signatureKey).toEqual(signatureKeyPair.publicKey)
+      expect(leaf.credential).toEqual(credential)
+      const again = await createCommit(ctx, made.next)
+      expect((await afterCommit(ctx, next, again.commit)).groupContext).toEqual(
+        again.next.groupContext,
+      )
+    })
+    test("PSKs of the caller and of this epoch enter the key schedule", async () => {
+      const secret = new Uint8Array(32).fill(5)
+      const knowing = { ...ctx, psks: { psk: () => secret } }
+      const nonce = () => ctx.crypto.random(32)
+      const { groupId, epoch } = bad.groupContext
+      const made = await createCommit(knowing, bad, {
+        proposals: [
+          {
+            proposalType: proposalTypes.psk,
+            psk: { kind: "external", pskId: data, pskNonce: nonce() },
+          },
+          {
+            proposalType: proposalTypes.psk,
+            psk: {
+              kind: "resumption",
+              usage: "application",
+              pskGroupId: groupId,
+              pskEpoch: epoch,
+              pskNonce: nonce(),
+            },
+          },
+        ],
+      })
+      expect(made.summary.hasPath).toBe(false)
+      expect(await verdict(made.commit)).toBe("psk_unknown")
+      const ignorant = { ...ctx, psks: { psk: () => new Uint8Array(32) } }
+      expect(await codeOf(() => processMessage(ignorant, judge, made.commit))).toBe(
+        "confirmation_tag",
+      )
+      expect((await afterCommit(knowing, judge, made.commit)).groupContext).toEqual(
+        made.next.groupContext,
+      )
+    })
+    test("group_reinitialised: after a ReInit nothing goes on", async () => {
+      const made = await createCommit(ctx, bad, {
+        proposals: [
+          {
+            proposalType: proposalTypes.reinit,
+            groupId: data,
+            version: 1,
+            cipherSuite: 1,
+            extensions: [],
+          },
+        ],
+      })
+      const next = await afterCommit(ctx, judge, made.commit)
+      expect([next.status, made.next.status]).toEqual(["reinitialised", "reinitialised"])
+      expect(await codeOf(() => encryptApplication(ctx, next, data))).toBe("group_reinitialised")
+      expect(await codeOf(() => createCommit(ctx, next))).toBe("group_reinitialised")
+      expect(await verdict(made.commit, next)).toBe("group_reinitialised")
+      const proposal = { proposalType: proposalTypes.remove, removed: 2 } as const
+      expect(await codeOf(() => createProposal(ctx, next, proposal))).toBe("group_reinitialised")
+    })
+    test("misuse: an Update without its keys; a leaf that is no member's", async () => {
+      const leafNode = leafNodeOf(bad, leafIndex(0))
+      const update = { proposalType: proposalTypes.update, leafNode } as const
+      expect(await codeOf(() => createProposal(ctx, bad, update))).toBe("misuse")
+      expect(await codeOf(() => leafNodeOf(bad, leafIndex(9)))).toBe("unknown_sender")
+    })
+  })
+
+  test("peekMessage reads heads only", async () => {
+    const { groupId, epoch } = bad.groupContext
+    const { commit, welcome } = await createCommit(ctx, bad, {
+      proposals: [add(await keyPackageOf(ctx.crypto, "d"))],
+    })
+    expect(peekMessage(commit)).toEqual({
+      wireFormat: wireFormats.publicMessage,
+      groupId,
+      epoch,
+      contentType: contentTypes.commit,
+      senderLeaf: 0,
+    })
+    expect(peekMessage(welcome ?? data)).toEqual({ wireFormat: wireFormats.welcome })
+    const { message } = await encryptApplication(ctx, judge, data)
+    expect(peekMessage(message)).toEqual({
+      wireFormat: wireFormats.privateMessage,
+      groupId,
+      epoch,
+      contentType: contentTypes.application,
+    })
+    expect(await codeOf(() => peekMessage(new Uint8Array([0, 1, 0, 9])))).toBe("unsupported")
+    expect(await codeOf(() => peekMessage(new Uint8Array([0, 2, 0, 1])))).toBe("unsupported")
+    expect(await codeOf(() => peekMessage(commit.subarray(0, 20)))).toBe("decode")
+  })
+})

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
-import { Cli } from "./cli-process.ts"
+import { Cli } from "../support/cli-client.ts"
 
 interface Account {
   readonly pubkey: string

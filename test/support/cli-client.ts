@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process"
 import type { ChildProcessWithoutNullStreams } from "node:child_process"
+import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
@@ -12,8 +13,8 @@ export interface CliEvent {
   readonly data: unknown
 }
 
-interface Answer {
-  readonly id: number
+export interface CliAnswer {
+  readonly id: number | string | null
   readonly result?: unknown
   readonly error?: { readonly code: string; readonly message: string }
 }
@@ -27,10 +28,13 @@ export class CliFailure extends Error {
   }
 }
 
+/** One process. */
 export class Cli {
   readonly events: CliEvent[] = []
+  /** Answers that no call waits for: to raw lines and to posts. */
+  readonly unasked: CliAnswer[] = []
   readonly #child: ChildProcessWithoutNullStreams
-  readonly #waiting = new Map<number, (answer: Answer) => void>()
+  readonly #waiting = new Map<unknown, (answer: CliAnswer) => void>()
   readonly #exit: Promise<number | null>
   #nextId = 1
 
@@ -41,17 +45,23 @@ export class Cli {
     this.#child.stderr.on("data", (chunk: Buffer) => {
       if (process.env["BURROW_TEST_LOG"] !== undefined) process.stderr.write(chunk)
     })
-    this.#exit = new Promise((resolve) => this.#child.once("exit", (code) => resolve(code)))
-    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#receive(line))
+    // Writing to a process that has just been killed is no failure of the test.
+    this.#child.stdin.on("error", () => undefined)
+    const lines = createInterface({ input: this.#child.stdout })
+    lines.on("line", (line) => this.#receive(line))
+    // What it had written before it died is read first.
+    this.#exit = Promise.all([once(this.#child, "exit"), once(lines, "close")]).then(
+      ([[code]]) => code as number | null,
+    )
   }
 
   /** Rejects with `CliFailure`, or if the process dies first. */
   async call<T>(method: string, params: object = {}): Promise<T> {
     const id = this.#nextId++
-    const answered = new Promise<Answer>((resolve) => this.#waiting.set(id, resolve))
+    const answered = new Promise<CliAnswer>((resolve) => this.#waiting.set(id, resolve))
     this.#child.stdin.write(`${JSON.stringify({ id, method, params })}\n`)
     const died = this.#exit.then(() => {
-      throw new Error(`the client ended before it answered ${method}`)
+      throw new CliFailure("process_ended", `the client ended before it answered ${method}`)
     })
     const { result, error } = await Promise.race([answered, died])
     if (error !== undefined) throw new CliFailure(error.code, error.message)
@@ -73,6 +83,7 @@ export class Cli {
     return this.#exit
   }
 
+  /** SIGKILL: no chance to finish anything. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL")
     await this.#exit
@@ -84,13 +95,54 @@ export class Cli {
   }
 
   #receive(line: string): void {
-    const message = JSON.parse(line) as Answer | CliEvent
+    const message = JSON.parse(line) as CliAnswer | CliEvent
     if ("event" in message) {
       this.events.push(message)
       return
     }
     const resolve = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
-    resolve?.(message)
+    if (resolve === undefined) this.unasked.push(message)
+    else resolve(message)
+  }
+}
+
+/** A client with a state directory: one process after another. */
+export class CliClient {
+  readonly #relay: string
+  readonly #state: string
+  #cli: Cli | undefined
+
+  constructor(relay: string, state: string) {
+    this.#relay = relay
+    this.#state = state
+  }
+
+  get isRunning(): boolean {
+    return this.#cli !== undefined
+  }
+
+  start(): void {
+    this.#cli ??= new Cli(this.#relay, this.#state)
+  }
+
+  call<T>(method: string, params: object = {}): Promise<T> {
+    if (this.#cli === undefined) {
+      return Promise.reject(new CliFailure("process_ended", "the client is not running"))
+    }
+    return this.#cli.call(method, params)
+  }
+
+  async kill(): Promise<void> {
+    const cli = this.#cli
+    this.#cli = undefined
+    await cli?.kill()
+  }
+
+  /** The exit code. */
+  async stop(): Promise<number | null> {
+    const cli = this.#cli
+    this.#cli = undefined
+    return cli === undefined ? 0 : cli.shutdown()
   }
 }

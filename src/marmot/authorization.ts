@@ -3,17 +3,20 @@
 import {
   type CommitSummary,
   type CommittedProposal,
+  componentIds as mlsComponentIds,
+  decodeComponentsList,
   type GroupState,
   type Proposal,
   proposalTypes,
   type Sender,
   senderTypes,
 } from "../mls/index.ts"
-import { componentIds as mlsComponentIds } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { accountOf } from "./account-service.ts"
+import { requirementsOf } from "./capabilities.ts"
 import { decodeAdminPolicy } from "./components/admin-policy.ts"
 import { decodeGroupLifecycle } from "./components/group-lifecycle.ts"
+import { validateGroupComponent } from "./components/index.ts"
 import { MarmotError } from "./error.ts"
 import { accountOfLeaf, factsOf, isActiveAdmin } from "./group-facts.ts"
 import { componentIds } from "./registry.ts"
@@ -50,13 +53,16 @@ export function authorizeCommit(parent: GroupState, summary: CommitSummary): voi
   for (const { proposal, sender, byReference } of summary.proposals) {
     if (byReference) authorizeProposal(parent, proposal, sender)
     else checkType(proposal)
+    checkLifecycleStays(parent, proposal)
   }
   checkLifecycle(parent, summary, committer)
+  checkAdminsStay(parent, summary)
 }
 
 /** Standalone proposals: SelfRemove by those who are no admins, the rest by admins. Throws `authorization_failed`. */
 export function authorizeProposal(parent: GroupState, proposal: Proposal, sender: Sender): void {
   checkType(proposal)
+  if (lifecycleTarget(proposal) !== undefined) throw refused("a lifecycle change by reference")
   if (sender.senderType !== senderTypes.member) throw refused("a proposal from outside the group")
   const isAdmin = isActiveAdmin(parent, accountOfLeaf(parent, sender.leafIndex))
   if (proposal.proposalType === proposalTypes.selfRemove) {
@@ -91,6 +97,10 @@ function checkType(proposal: Proposal): void {
   if (componentId === componentIds.identityProof || componentId === mlsComponentIds.safeAad) {
     throw refused("a component that is no state of the group")
   }
+  if (update === undefined) return
+  // Also where the result can't be looked into, because the Commit removes this device.
+  if (componentId === mlsComponentIds.appComponents) decodeComponentsList(update)
+  else validateGroupComponent(componentId, update)
 }
 
 function lifecycleTarget(proposal: Proposal): string | undefined {
@@ -101,19 +111,73 @@ function lifecycleTarget(proposal: Proposal): string | undefined {
   return decodeGroupLifecycle(proposal.update)
 }
 
-/** §5.3: the lifecycle changes inline only; disbanding has one exact shape, and there is no way back. */
+/** §5.3: disbanding and enabling have one exact shape each, and there is no way back. */
 function checkLifecycle(parent: GroupState, summary: CommitSummary, committer: string): void {
-  const changes = summary.proposals.filter(
-    ({ proposal }) => lifecycleTarget(proposal) !== undefined,
-  )
-  if (changes.length === 0) return
-  if (changes.some(({ byReference }) => byReference))
-    throw refused("a lifecycle change by reference")
-  const had = factsOf(parent).components.has(componentIds.groupLifecycle)
+  const { proposals } = summary
+  if (!proposals.some(({ proposal }) => lifecycleTarget(proposal) !== undefined)) return
   if (disbands(summary)) {
-    if (!had) throw refused("a group without the lifecycle component can't be disbanded")
+    if (!requiresLifecycle(parent)) throw refused("a group that does not require the lifecycle")
     checkDisband(parent, summary, committer)
-  } else if (had) throw refused("a lifecycle change that changes nothing")
+  } else if (factsOf(parent).components.has(componentIds.groupLifecycle)) {
+    throw refused("a lifecycle change that changes nothing")
+  } else if (proposals.length !== 2 || !proposals.some(listsLifecycle)) {
+    // marmot-wire §6.12: enabling is one Commit that adds the state and lists it, and nothing more.
+    throw refused("a lifecycle that is not enabled by itself")
+  }
+}
+
+/** Once required, the lifecycle stays so (§5.3). */
+function checkLifecycleStays(parent: GroupState, proposal: Proposal): void {
+  const listed = componentsListed(proposal)
+  if (listed === undefined || listed.includes(componentIds.groupLifecycle)) return
+  if (requiresLifecycle(parent)) throw refused("the lifecycle is no longer required")
+}
+
+function requiresLifecycle(state: GroupState): boolean {
+  return requirementsOf(factsOf(state).components).components.includes(componentIds.groupLifecycle)
+}
+
+function listsLifecycle({ proposal, byReference }: CommittedProposal): boolean {
+  const lists = componentsListed(proposal)?.includes(componentIds.groupLifecycle) ?? false
+  return lists && !byReference
+}
+
+/** What a proposal makes the list of required components. */
+function componentsListed(proposal: Proposal): readonly number[] | undefined {
+  if (proposal.proposalType !== proposalTypes.appDataUpdate) return undefined
+  const { componentId, update } = proposal
+  if (componentId !== mlsComponentIds.appComponents || update === undefined) return undefined
+  return decodeComponentsList(update)
+}
+
+/**
+ * marmot-wire §6.4: every admin of the result has a leaf there. Told from parent and Commit alone, so that one who is
+ * removed judges as those do who stay.
+ */
+function checkAdminsStay(parent: GroupState, summary: CommitSummary): void {
+  const { leaves, admins } = factsOf(parent)
+  const gone = new Set(summary.removed.map((member) => member.leafIndex))
+  const present = new Set(
+    leaves.filter((leaf) => !gone.has(leaf.leafIndex)).map((leaf) => leaf.account),
+  )
+  let result: readonly string[] = admins
+  for (const { proposal } of summary.proposals) {
+    if (proposal.proposalType === proposalTypes.add) {
+      present.add(bytesToHex(accountOf(proposal.keyPackage.leafNode.credential)))
+    }
+    result = adminsSet(proposal) ?? result
+  }
+  if (!result.every((admin) => present.has(admin))) {
+    throw refused("an admin of the policy is no member")
+  }
+}
+
+/** The admins that a proposal makes the policy, 64 hex each. */
+function adminsSet(proposal: Proposal): readonly string[] | undefined {
+  if (proposal.proposalType !== proposalTypes.appDataUpdate) return undefined
+  const { componentId, update } = proposal
+  if (componentId !== componentIds.adminPolicy || update === undefined) return undefined
+  return decodeAdminPolicy(update).admins.map(bytesToHex)
 }
 
 function checkDisband(parent: GroupState, summary: CommitSummary, committer: string): void {
@@ -132,10 +196,5 @@ function checkDisband(parent: GroupState, summary: CommitSummary, committer: str
 
 /** The lifecycle's end, or the admin policy reduced to the committer. */
 function isDisbandUpdate(proposal: Proposal, committer: string): boolean {
-  if (lifecycleTarget(proposal) === "disbanded") return true
-  if (proposal.proposalType !== proposalTypes.appDataUpdate) return false
-  if (proposal.componentId !== componentIds.adminPolicy || proposal.update === undefined)
-    return false
-  const { admins } = decodeAdminPolicy(proposal.update)
-  return admins.map(bytesToHex).join() === committer
+  return lifecycleTarget(proposal) === "disbanded" || adminsSet(proposal)?.join() === committer
 }

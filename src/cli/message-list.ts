@@ -15,7 +15,7 @@ export interface ListedMessage {
   readonly deleted?: boolean
 }
 
-export interface Reaction {
+interface Reaction {
   readonly messageId: string
   readonly pubkey: string
   readonly content: string
@@ -28,7 +28,7 @@ const PAGE = 200
 
 /** Oldest first; `before`: the id of a message, to read further back. */
 export async function listMessages(
-  api: ClientApi,
+  api: Pick<ClientApi, "timeline">,
   groupId: string,
   { limit = 50, before }: { readonly limit?: number; readonly before?: string | undefined },
 ): Promise<readonly ListedMessage[]> {
@@ -45,7 +45,10 @@ export async function listMessages(
 }
 
 /** Every message event of a group, from the newest on. */
-export async function* newestFirst(api: ClientApi, groupId: string): AsyncGenerator<MessageItem> {
+export async function* newestFirst(
+  api: Pick<ClientApi, "timeline">,
+  groupId: string,
+): AsyncGenerator<MessageItem> {
   let before: string | undefined
   do {
     const page = await api.timeline(groupId, {

@@ -23,7 +23,7 @@ export class CliError extends Error {
 }
 
 /** Longest line that is looked at. */
-export const MAX_LINE = 4 * 1024 * 1024
+const MAX_LINE = 4 * 1024 * 1024
 
 /** Throws `CliError`. */
 export function parseRequest(line: string): Request {

@@ -38,7 +38,7 @@ interface Broadcast {
   readonly message: unknown
 }
 
-export const LEADER = "leader"
+const LEADER = "leader"
 
 /** The address `from` of a page, with `LEADER` as the other end. */
 export function broadcastChannel(name: string, from: string): Channel {

@@ -14,7 +14,7 @@ import type { Outbox } from "./outbox.ts"
 import type { World } from "./ports.ts"
 import type { SeenEvents } from "./seen-events.ts"
 
-export const GROUP_EVENT_KIND = 445
+const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
 const CHUNK = 32

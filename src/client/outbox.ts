@@ -9,7 +9,7 @@ import type { World } from "./ports.ts"
 import { RecordMap } from "./record-map.ts"
 import { RelayLane } from "./relay-lane.ts"
 
-export type Purpose = "commit" | "proposal" | "application" | "welcome" | "account"
+type Purpose = "commit" | "proposal" | "application" | "welcome" | "account"
 
 export interface Target {
   readonly url: string

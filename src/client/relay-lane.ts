@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 60_000
 const PASSING = /^(rate-limited|error|auth-required):/
 const PASSING_ATTEMPTS = 4
 
-export interface Answer {
+interface Answer {
   readonly accepted: boolean
   readonly message: string
 }

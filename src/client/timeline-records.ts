@@ -43,7 +43,7 @@ const DECORATIONS = new Set([5, 7, 447, 448, 449, 1009, 1018, 1200, 1201, 1202, 
  * The place in the timeline: by the author's time, then by id, so that a late message slots in where it belongs.
  * Sixteen digits hold every `created_at` (below 2^53).
  */
-export function timelineSort(createdAt: number, id: string): string {
+function timelineSort(createdAt: number, id: string): string {
   return `${String(createdAt).padStart(16, "0")}:${id}`
 }
 

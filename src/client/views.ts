@@ -36,7 +36,7 @@ export function groupView(group: MarmotGroup, summary: GroupSummary, viewer: Vie
   }
 }
 
-export function memberViews(
+function memberViews(
   members: readonly string[],
   admins: readonly string[],
   viewer: Viewer,

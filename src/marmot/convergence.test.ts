@@ -161,7 +161,7 @@ describe("policy version 1", () => {
     expect(isEligible(plain, 9)).toBe(true)
     expect(isEligible(plain, 10)).toBe(false)
     expect(selectBranch([plain], 10)).toBeUndefined()
-    expect(selectBranch([], 0)).toBeUndefined()
+    expect(selectBranch<Branch>([], 0)).toBeUndefined()
   })
 })
 

@@ -50,8 +50,14 @@ export async function serveSite(options: SiteOptions): Promise<Site> {
 
 function answer(options: SiteOptions, request: IncomingMessage, response: ServerResponse): void {
   const path = pathOf(request.url)
-  if (request.method !== "GET" && request.method !== "HEAD") return fail(response, 405)
-  if (path === undefined) return fail(response, 400)
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    fail(response, 405)
+    return
+  }
+  if (path === undefined) {
+    fail(response, 400)
+    return
+  }
   response.setHeader("x-content-type-options", "nosniff")
   if (path === "/burrow.json") {
     response.setHeader("content-type", "application/json")
@@ -59,7 +65,10 @@ function answer(options: SiteOptions, request: IncomingMessage, response: Server
     return
   }
   const file = join(options.root, normalize(path.endsWith("/") ? `${path}index.html` : path))
-  if (!file.startsWith(options.root + sep) || !isFile(file)) return fail(response, 404)
+  if (!file.startsWith(options.root + sep) || !isFile(file)) {
+    fail(response, 404)
+    return
+  }
   response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream")
   // Names of built assets change with their content; everything else must be asked for again.
   const fixed = path.startsWith("/assets/")

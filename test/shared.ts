@@ -8,19 +8,23 @@ import { test } from "vitest"
 const beside = fileURLToPath(new URL("../../shared", import.meta.url))
 
 /** `BURROW_SHARED`, or the folder `shared` beside the repository. */
-export const sharedFolder = process.env["BURROW_SHARED"] ?? beside
+const sharedFolder = process.env["BURROW_SHARED"] ?? beside
 
 /** A JSON file below the shared folder; `undefined` if it is missing, which is an error when `CI` is set. */
-export function sharedJson<T>(path: string): T | undefined {
+function sharedJson(path: string): unknown {
   const file = join(sharedFolder, path)
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as T
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"))
   if (process.env["CI"]) throw new Error(`${file} is missing; in CI it must be there`)
   return undefined
 }
 
 /** Registers tests over a shared file, or one skipped test that says that it is missing. */
-export function withShared<T>(path: string, register: (content: T) => void): void {
-  const content = sharedJson<T>(path)
+export function withShared<Content>(
+  path: string,
+  register: (content: Content) => void,
+): Content | undefined {
+  const content = sharedJson(path) as Content | undefined
   if (content === undefined) test.skip(`${path} is missing below ${sharedFolder}`, () => undefined)
   else register(content)
+  return content
 }

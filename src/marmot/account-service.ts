@@ -6,6 +6,7 @@ import {
   type LeafNode,
   type MlsCrypto,
 } from "../mls/index.ts"
+import { compareBytes } from "./bytes.ts"
 import { leafProof } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import { verifyIdentityProof } from "./identity-proof.ts"
@@ -23,7 +24,7 @@ export function accountService(crypto: MlsCrypto): AuthenticationService {
     },
     // §3.3: a leaf never changes its account.
     validSuccessor: (current: LeafNode, next: LeafNode) =>
-      sameBytes(accountOf(current.credential), accountOf(next.credential)),
+      compareBytes(accountOf(current.credential), accountOf(next.credential)) === 0,
   }
 }
 
@@ -33,8 +34,4 @@ export function accountOf(credential: Credential): Uint8Array {
     throw new MarmotError("invalid_identity", "the credential is not a 32-byte Nostr key")
   }
   return credential.identity
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

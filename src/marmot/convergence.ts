@@ -1,5 +1,7 @@
 // Marmot convergence §8.5, §8.6: which of several branches is the group. Pure: no clock, no order of arrival.
 
+import { compareBytes } from "./bytes.ts"
+
 /** An authenticated application message on a branch, by epoch and sending account. */
 export interface Witness {
   readonly epoch: number
@@ -87,13 +89,4 @@ export function selectBranch<B extends Branch>(
     .filter((branch) => isEligible(branch, baseEpoch, policy))
     .sort((a, b) => compareBranches(a, b, policy))
   return winner
-}
-
-/** Lexicographic order of unsigned bytes. */
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return a.length - b.length
 }

@@ -15,7 +15,7 @@ import { expect } from "vitest"
 import { type Site, serveSite } from "../../dev/static-site.ts"
 import { chromiumFlags, findChromium } from "../support/chromium.ts"
 import { RelayProcess } from "../support/relay-process.ts"
-import { TestExtension } from "./test-extension.ts"
+import type { TestExtension } from "./test-extension.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const screenshots = join(root, "screenshots", "e2e")

@@ -8,6 +8,7 @@ import {
   encode,
   MlsError,
 } from "../../mls/index.ts"
+import { compareBytes } from "../bytes.ts"
 import { MarmotError } from "../error.ts"
 
 /** A component's state: how it is written, read and checked. */
@@ -66,13 +67,4 @@ export function isSortedUnique(items: readonly Uint8Array[]): boolean {
     const before = items[i - 1]
     return before === undefined || compareBytes(before, item) < 0
   })
-}
-
-/** Lexicographic order of unsigned bytes. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return a.length - b.length
 }

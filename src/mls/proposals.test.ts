@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import { appDataExtension } from "./app-data.ts"
 import { encode } from "./codec.ts"
 import { createCommit } from "./commit-create.ts"
-import { type Extension, encodeExternalSenders, encodeRequiredCapabilities } from "./extensions.ts"
+import { type Extension, encodeRequiredCapabilities } from "./extensions.ts"
 import {
   type Backend,
   add,
@@ -21,15 +21,13 @@ import {
   testContext,
 } from "./group.fixture.ts"
 import { createGroup, createProposal, createUpdateProposal, leafNodeOf } from "./group.ts"
-import type { AuthenticationService, GroupState, MlsContext } from "./group-types.ts"
+import type { GroupState, MlsContext } from "./group-types.ts"
 import { type OwnKeyPackage, encodeKeyPackage } from "./key-package.ts"
-import { MlsError } from "./error.ts"
 import { type LeafNode, signLeafNode } from "./leaf-node.ts"
 import { processMessage } from "./process.ts"
 import type { Proposal } from "./proposal-codec.ts"
 import { pathRequired, sortProposals } from "./proposals.ts"
 import { contentTypes, extensionTypes, proposalTypes, senderTypes } from "./registry.ts"
-import { joinGroup } from "./welcome.ts"
 
 const remove = (removed: number): Proposal => ({ proposalType: proposalTypes.remove, removed })
 const selfRemove: Proposal = { proposalType: proposalTypes.selfRemove }
@@ -55,11 +53,6 @@ const psk = (nonceLength = 32, id = 1): Proposal => ({
     pskId: new Uint8Array([id]),
     pskNonce: new Uint8Array(nonceLength).fill(id),
   },
-})
-const appData = (componentId: number, update?: Uint8Array): Proposal => ({
-  proposalType: proposalTypes.appDataUpdate,
-  componentId,
-  update,
 })
 const requiring = (
   lists: Partial<Record<"extensions" | "proposals" | "credentials", number[]>>,
@@ -246,11 +239,9 @@ describe.each(backends)("proposals, %s", (backend: Backend) => {
     test.each(["extensions", "proposals", "credentials"] as const)(
       "required_capabilities that members lack: %s",
       async (kind) => {
-        const lists = { proposals: [proposalTypes.appDataUpdate] }
-        const demanding = requiring({
-          ...lists,
-          [kind]: [...(lists[kind as "proposals"] ?? []), 0xf0],
-        })
+        const proposals = [proposalTypes.appDataUpdate]
+        const more = kind === "proposals" ? [...proposals, 0xf0] : [0xf0]
+        const demanding = requiring({ proposals, [kind]: more })
         expect(await verdict(gce([demanding, dictionary]))).toBe("required_capabilities")
       },
     )
@@ -293,170 +284,6 @@ describe.each(backends)("proposals, %s", (backend: Backend) => {
       const unsigned = { ...kept, encryptionKey: publicKey }
       expect(await byReference(await proposing(unsigned))).toBe("leaf_signature_invalid")
       expect(await byReference(await proposing(leaf))).toBe("leaf_source")
-    })
-  })
-
-  describe("SelfRemove", () => {
-    test("self_remove_by_value", async () => {
-      expect(await verdict(selfRemove)).toBe("self_remove_by_value")
-    })
-    test("self_remove_sender", async () => {
-      const sender = { senderType: senderTypes.external, senderIndex: 0 }
-      const committed = [{ proposal: selfRemove, sender, byReference: true }]
-      expect(await codeOf(() => sortProposals(committed))).toBe("self_remove_sender")
-    })
-    test("self_remove_encrypted, sent or received", async () => {
-      const options = { wireFormat: "private" } as const
-      expect(await codeOf(() => createProposal(ctx, third, selfRemove, options))).toBe(
-        "self_remove_encrypted",
-      )
-      const message = await forgeMessage(ctx, third, {
-        body: { contentType: contentTypes.proposal, proposal: selfRemove },
-        wireFormat: "private",
-      })
-      expect(await codeOf(() => processMessage(ctx, judge, message))).toBe("self_remove_encrypted")
-    })
-    test("the leaver reads the commit that removes it", async () => {
-      const sent = await createProposal(ctx, third, selfRemove)
-      const committer = await afterProposal(ctx, bad, sent.message)
-      const made = await createCommit(ctx, committer, { proposalRefs: [sent.ref] })
-      expect(made.summary.hasPath).toBe(true)
-      const result = await processMessage(ctx, sent.state, made.commit)
-      if (result.kind !== "commit") throw new Error("no commit")
-      expect(result.next).toBeUndefined()
-      expect(result.commit.selfRemoved).toBe(true)
-      expect(result.commit.removed.map((member) => member.leafIndex)).toEqual([2])
-    })
-  })
-
-  describe("AppDataUpdate", () => {
-    test("app_data_conflict", async () => {
-      const value = new Uint8Array([2])
-      expect(await verdict(appData(0x8001, value), appData(0x8001, value))).toBe(
-        "app_data_conflict",
-      )
-      expect(await verdict(appData(0x8001, value), appData(0x8001))).toBe("app_data_conflict")
-    })
-    test("app_data_absent", async () => {
-      expect(await verdict(appData(0x8002))).toBe("app_data_absent")
-    })
-    test("app_data_before_extensions", async () => {
-      const { extensions } = bad.groupContext
-      const value = appData(0x8001, new Uint8Array([2]))
-      expect(await verdict(value, gce(extensions))).toBe("app_data_before_extensions")
-      const made = await createCommit(ctx, bad, { proposals: [value, gce(extensions)] })
-      expect((await afterCommit(ctx, judge, made.commit)).groupContext).toEqual(
-        made.next.groupContext,
-      )
-    })
-    test("app_data_direct_change: changed, removed, or no longer required", async () => {
-      const other = appDataExtension(new Map([[0x8001, new Uint8Array([2])]]))
-      expect(await verdict(gce([required, other]))).toBe("app_data_direct_change")
-      expect(await verdict(gce([required]))).toBe("app_data_direct_change")
-      expect(await verdict(gce([other]))).toBe("app_data_direct_change")
-    })
-    test("needs no path, and the dictionary's place may be repaired", async () => {
-      const made = await createCommit(ctx, bad, {
-        proposals: [appData(0x8003, new Uint8Array([7]))],
-      })
-      expect(made.summary.hasPath).toBe(false)
-      const moved = await createCommit(ctx, bad, { proposals: [gce([dictionary, required])] })
-      expect(moved.next.groupContext.extensions.map(({ type }) => type)).toEqual([6, 3])
-    })
-  })
-
-  describe("who may send what from outside (§12.1.8)", () => {
-    let open: GroupState
-    let outsider: { publicKey: Uint8Array; privateKey: Uint8Array }
-
-    beforeAll(async () => {
-      outsider = await ctx.crypto.generateSignatureKeyPair()
-      const senders = encode(encodeExternalSenders, [
-        {
-          signatureKey: outsider.publicKey,
-          credential: { kind: "basic", identity: new Uint8Array([9]) },
-        },
-      ])
-      const extension = { type: extensionTypes.externalSenders, data: senders }
-      const [state] = await groupOf(ctx, ["a", "b"], [extension])
-      if (state === undefined) throw new Error("no state")
-      open = state
-    })
-
-    const external = async (proposal: Proposal, senderIndex = 0, key = outsider.privateKey) =>
-      forgeMessage(ctx, open, {
-        body: { contentType: contentTypes.proposal, proposal },
-        sender: { senderType: senderTypes.external, senderIndex },
-        signaturePrivateKey: key,
-      })
-    const answer = async (message: Uint8Array) => codeOf(() => processMessage(ctx, open, message))
-
-    test("an external sender's Remove is committed by reference", async () => {
-      const state = await afterProposal(ctx, open, await external(remove(1)))
-      const made = await createCommit(ctx, state, { proposalRefs: "all" })
-      expect(made.summary.removed.map((member) => member.leafIndex)).toEqual([1])
-      expect(made.summary.proposals[0]?.sender.senderType).toBe(senderTypes.external)
-    })
-    test("unknown_external_sender", async () => {
-      expect(await answer(await external(remove(1), 1))).toBe("unknown_external_sender")
-    })
-    test("signature_invalid", async () => {
-      const message = await external(remove(1), 0, open.signaturePrivateKey)
-      expect(await answer(message)).toBe("signature_invalid")
-    })
-    test("external_proposal_type", async () => {
-      expect(await answer(await external(externalInit))).toBe("external_proposal_type")
-      expect(await answer(await external(selfRemove))).toBe("external_proposal_type")
-    })
-    test("a newcomer proposes its own Add, and nothing else", async () => {
-      const fromNewcomer = (proposal: Proposal, key: Uint8Array) =>
-        forgeMessage(ctx, open, {
-          body: { contentType: contentTypes.proposal, proposal },
-          sender: { senderType: senderTypes.newMemberProposal },
-          signaturePrivateKey: key,
-        })
-      const { signaturePrivateKey } = newcomer
-      const message = await fromNewcomer(add(newcomer), signaturePrivateKey)
-      const state = await afterProposal(ctx, open, message)
-      const made = await createCommit(ctx, state, { proposalRefs: "all" })
-      if (made.welcome === undefined) throw new Error("no welcome")
-      const joined = await joinGroup(ctx, { welcome: made.welcome, keyPackages: [newcomer] })
-      expect(joined.state.ownLeafIndex).toBe(2)
-      expect(await answer(await fromNewcomer(remove(1), signaturePrivateKey))).toBe("external_add")
-      const forged = await fromNewcomer(add(newcomer), outsider.privateKey)
-      expect(await answer(forged)).toBe("signature_invalid")
-    })
-    test("sender_not_allowed: a commit from an external sender, application data from outside", async () => {
-      const commit = await forgeMessage(ctx, open, {
-        body: { contentType: contentTypes.commit, commit: { proposals: [], path: undefined } },
-        sender: { senderType: senderTypes.external, senderIndex: 0 },
-        signaturePrivateKey: outsider.privateKey,
-      })
-      expect(await answer(commit)).toBe("sender_not_allowed")
-    })
-  })
-
-  describe("the authentication service", () => {
-    const refusing = (what: Partial<AuthenticationService>): MlsContext => ({
-      ...ctx,
-      auth: { validate: () => undefined, ...what },
-    })
-    test("credential_rejected: what the service throws", async () => {
-      const auth = refusing({
-        validate: () => {
-          throw new MlsError("credential_rejected", "no")
-        },
-      })
-      const { commit } = await createCommit(ctx, bad, { proposals: [add(newcomer)] })
-      expect(await codeOf(() => processMessage(auth, judge, commit))).toBe("credential_rejected")
-      expect(await codeOf(() => createCommit(auth, bad, { forcePath: true }))).toBe(
-        "credential_rejected",
-      )
-    })
-    test("credential_successor, for a path and for an Update", async () => {
-      const auth = refusing({ validSuccessor: () => false })
-      const { commit } = await createCommit(ctx, bad)
-      expect(await codeOf(() => processMessage(auth, judge, commit))).toBe("credential_successor")
     })
   })
 

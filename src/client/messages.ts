@@ -6,7 +6,7 @@ import { ClientError } from "./api.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { Session } from "./session.ts"
-import { MAX_AHEAD, timeOf } from "./timeline-records.ts"
+import { MAX_AHEAD_MS, msOf, rumorMs, timed } from "./timeline-records.ts"
 
 const CHAT_KIND = 9
 const MAX_CONTENT = 64 * 1024
@@ -37,7 +37,7 @@ export class Messages {
       const delivery = { status: "pending" } as const
       await timeline.deliver(draft, groupId, { rumor, own: true, delivery })
       await this.#submit(draft, groupId, rumor)
-      draft.swap(() => this.#last.set(groupId, rumor.created_at))
+      draft.swap(() => this.#last.set(groupId, rumorMs(rumor)))
       return { messageId: rumor.id }
     })
   }
@@ -70,22 +70,23 @@ export class Messages {
 
   async #compose(draft: Draft, groupId: string, message: NewMessage): Promise<Rumor> {
     const { account, timeline } = this.#session
-    const now = Math.floor(draft.now / 1000)
-    const next = (await this.#newest(groupId, now + MAX_AHEAD)) + 1
+    const { kind = CHAT_KIND, content } = message
     const tags = [...(await this.#replyTags(draft, groupId, message)), ...(message.tags ?? [])]
-    for (let created_at = next > now && next <= now + MAX_AHEAD ? next : now; ; created_at++) {
-      const { kind = CHAT_KIND, content } = message
-      const rumor = toRumor({ pubkey: account.pubkey, created_at, kind, tags, content })
-      // The same words in the same second would be the same message.
+    for (let ms = await this.#nextTime(draft, groupId); ; ms++) {
+      const { created_at, tag } = timed(ms)
+      const { pubkey } = account
+      const rumor = toRumor({ pubkey, created_at, kind, tags: [...tags, tag], content })
+      // The same words at the same moment would be the same message.
       if ((await timeline.message(draft, groupId, rumor.id)) === undefined) return rumor
     }
   }
 
-  /** The latest time in the group, ours and others', that is below `limit`. Unix seconds. */
-  async #newest(groupId: string, limit: number): Promise<number> {
+  /** Now, or just after the latest in the group, ours and others', unless that lies too far ahead. Milliseconds. */
+  async #nextTime(draft: Draft, groupId: string): Promise<number> {
     const { records } = await this.#session.timeline.page(groupId, 5, undefined)
-    const times = records.filter(({ type }) => type === "message").map(timeOf)
-    return Math.max(0, ...[this.#last.get(groupId) ?? 0, ...times].filter((time) => time < limit))
+    const limit = draft.now + MAX_AHEAD_MS
+    const times = [this.#last.get(groupId) ?? 0, ...records.map(msOf)]
+    return Math.max(draft.now, ...times.filter((time) => time < limit).map((time) => time + 1))
   }
 
   /** Wire §8.2: `e` and `q` name the message that is replied to, `p` its author. */

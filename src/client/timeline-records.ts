@@ -40,27 +40,37 @@ export function isChatKind(kind: number): boolean {
 const DECORATIONS = new Set([5, 7, 447, 448, 449, 1009, 1018, 1200, 1201, 1202, 1210])
 
 /**
- * The place in the timeline: by the author's time, then by id, so that a late message slots in where it belongs.
- * Sixteen digits hold every `created_at` (below 2^53).
+ * A message is dated after everything that its author has seen, so that conversations read in order on every device,
+ * as long as that does not lead further into the future than this (milliseconds).
  */
-function timelineSort(createdAt: number, id: string): string {
-  return `${String(createdAt).padStart(16, "0")}:${id}`
+export const MAX_AHEAD_MS = 10_000
+
+/** Milliseconds within the second of `created_at`. Nostr's times are too coarse to order a conversation. */
+const MS_TAG = "ms"
+
+/** The author's time in milliseconds, as `created_at` and the tag that refines it. */
+export function timed(ms: number): { readonly created_at: number; readonly tag: string[] } {
+  return { created_at: Math.floor(ms / 1000), tag: [MS_TAG, String(ms % 1000)] }
 }
+
+/** Milliseconds. Without a valid tag, as from other clients, the second begins. */
+export function rumorMs({ created_at, tags }: Rumor): number {
+  const [, fraction = ""] = tags.find(([name]) => name === MS_TAG) ?? []
+  return created_at * 1000 + (/^\d{1,3}$/.test(fraction) ? Number(fraction) : 0)
+}
+
+export const msOf = (record: TimelineRecord): number =>
+  record.type === "message" ? rumorMs(record.rumor) : record.seenAt
+
+/** Unix seconds. */
+export const timeOf = (record: TimelineRecord): number => Math.floor(msOf(record) / 1000)
 
 /**
- * Messages of one second stand in the order of their ids. So a message is dated after everything that its author has
- * seen, as long as that does not lead further into the future than this (seconds).
+ * The record's place; stable for ever and the same on every device: by the author's time, then by id, so that a late
+ * message slots in where it belongs. Of one moment, rows come first: who joins speaks afterwards. Twenty digits hold
+ * every time; beyond 2^53 it is rounded, everywhere alike.
  */
-export const MAX_AHEAD = 10
-
-/** Unix seconds of the author's time. */
-export const timeOf = (record: TimelineRecord): number =>
-  record.type === "message" ? record.rumor.created_at : Math.floor(record.seenAt / 1000)
-
-/** The record's place; stable for ever. Of one second, rows come first: who joins speaks afterwards. */
 export function sortOf(record: TimelineRecord): string {
-  const place = record.type === "message" ? `m:${record.rumor.id}` : `e:${rowPlace(record)}`
-  return timelineSort(timeOf(record), place)
+  const place = record.type === "message" ? `m:${record.rumor.id}` : `e:${record.id}`
+  return `${BigInt(msOf(record)).toString().padStart(20, "0")}:${place}`
 }
-
-const rowPlace = ({ seenAt, id }: SystemRecord) => `${String(seenAt).padStart(16, "0")}:${id}`

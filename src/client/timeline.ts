@@ -7,7 +7,7 @@ import type { DeliveryView } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
-import { isChatKind, MAX_AHEAD, sortOf, timeOf } from "./timeline-records.ts"
+import { isChatKind, MAX_AHEAD_MS, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
 
 /** Where an inner id (or a row's id) is in the timeline. */
@@ -128,8 +128,8 @@ export class Timeline {
   async #afterMessages(groupId: string, seenAt: number): Promise<number> {
     const { records } = await this.page(groupId, 1, undefined)
     const [newest] = records
-    const next = newest?.type === "message" ? (timeOf(newest) + 1) * 1000 : 0
-    return next > seenAt && next <= seenAt + (MAX_AHEAD + 1) * 1000 ? next : seenAt
+    const next = newest === undefined ? 0 : msOf(newest) + 1
+    return next > seenAt && next <= seenAt + MAX_AHEAD_MS ? next : seenAt
   }
 
   async withdrawNotices(draft: Draft, groupId: string, digest: StateId): Promise<void> {

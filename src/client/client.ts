@@ -257,6 +257,11 @@ export class Client implements ClientApi {
     this.#emit({ topic: "connection" })
   }
 
+  /** The signing extension can be asked (again). */
+  signerAvailable(): void {
+    this.#running?.session.signerAvailable()
+  }
+
   /** The first batch of an account: its keys and the proof that ties the device to it. */
   async #begin(
     signer: Signer,

@@ -22,6 +22,8 @@ export interface Contact {
 const ASK_AFTER_MS = 300
 const ASK_AGAIN_MS = 24 * 3_600_000
 const QUERY_MS = 8_000
+/** In one question; relays bound the size of filters. */
+const MAX_AUTHORS = 200
 const MAX_NAME = 80
 const MAX_HINTS = 8
 
@@ -95,6 +97,11 @@ export class Contacts {
     if (this.#asked.has(pubkey) || this.#closed) return
     this.#asked.add(pubkey)
     this.#wanted.add(pubkey)
+    this.#later()
+  }
+
+  #later(): void {
+    if (this.#closed) return
     this.#timer ??= this.#options.world.timers.setTimeout(() => {
       this.#timer = undefined
       void this.#ask()
@@ -103,8 +110,8 @@ export class Contacts {
 
   async #ask(): Promise<void> {
     const { world, relays } = this.#options
-    const authors = [...this.#wanted]
-    this.#wanted.clear()
+    const authors = [...this.#wanted].slice(0, MAX_AUTHORS)
+    for (const pubkey of authors) this.#wanted.delete(pubkey)
     try {
       const filter = { kinds: [0], authors }
       const { events, answered } = await world.pool.query(relays(), [filter], {
@@ -116,6 +123,7 @@ export class Contacts {
     } catch (error) {
       if (!this.#closed) world.log("names could not be asked for", error)
     }
+    if (this.#wanted.size > 0) this.#later()
   }
 
   #change(pubkey: string, next: (known: Contact) => Contact): void {

@@ -60,6 +60,8 @@ export class ExtensionBridge implements Nip07Provider {
   readonly #tabs = new Set<Tab>()
   readonly #outstanding = new Map<number, Outstanding>()
   #nextId = 1
+  /** Called when the first tab with an extension is there. */
+  onAvailable: () => void = () => undefined
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -94,8 +96,10 @@ export class ExtensionBridge implements Nip07Provider {
   receive(tab: Tab, message: unknown): void {
     if (hasType(message, "presence")) {
       const { extension, visible } = message as Presence
+      const isFirst = extension && this.#choose() === undefined
       tab.extension = extension
       tab.visible = visible
+      if (isFirst) this.onAvailable()
     } else if (hasType(message, "extensionAnswer")) this.#answered(message as Answer)
   }
 

@@ -107,8 +107,10 @@ export class Groups {
       const records = this.#options.world.engine.groupRecords(group)
       this.#write(draft, groupId, before?.records, records)
       this.#held.set(draft, groupId, { group, records })
-      draft.change({ topic: "group", groupId })
-      draft.change({ topic: "chats" })
+      if (before === undefined || looksDifferent(before.group, group)) {
+        draft.change({ topic: "group", groupId })
+        draft.change({ topic: "chats" })
+      }
       draft.after(() => {
         this.#schedule(groupId)
         this.#options.changed()
@@ -182,4 +184,19 @@ export class Groups {
       this.#schedule(groupId, RETRY_MS)
     }
   }
+}
+
+/** Whether a view of the group says something else: not so after most messages. */
+function looksDifferent(before: MarmotGroup, after: MarmotGroup): boolean {
+  const told = ({ tip, lifecycle, standing, leaving, pass, pending, intents }: MarmotGroup) =>
+    [
+      tip,
+      lifecycle,
+      standing,
+      leaving === undefined,
+      pass === undefined,
+      pending === undefined,
+      intents.length === 0,
+    ].join()
+  return told(before) !== told(after)
 }

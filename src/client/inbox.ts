@@ -24,7 +24,7 @@ import type { SeenEvents } from "./seen-events.ts"
 /** Owner of the inbox's cursors and of the ids that it has seen. */
 export const INBOX = "inbox"
 
-/** A signer that is away or said no is asked again after this, at most so often for one wrap and run. */
+/** What failed for now is tried again after this, at most so often in one run. */
 const RETRY_MS = 30_000
 const MAX_ATTEMPTS = 5
 /** What is on its way while the stored events are read (seconds). */
@@ -53,7 +53,7 @@ export class Inbox {
   readonly #complete = new Set<string>()
   #subscription: Subscription | undefined
   #relays: readonly string[] = []
-  readonly #timers = new Set<Timer>()
+  readonly #held = new Map<string, { readonly event: NostrEvent; readonly timer: Timer }>()
   #pumping = false
   #closed = false
 
@@ -64,7 +64,7 @@ export class Inbox {
   close(): void {
     this.#closed = true
     this.#subscription?.close()
-    for (const timer of this.#timers) this.#options.world.timers.clearTimeout(timer)
+    for (const { timer } of this.#held.values()) this.#options.world.timers.clearTimeout(timer)
   }
 
   get pending(): number {
@@ -105,6 +105,16 @@ export class Inbox {
     }
   }
 
+  /** The signer is back. */
+  wake(): void {
+    const held = [...this.#held.values()]
+    this.#held.clear()
+    for (const { event, timer } of held) {
+      this.#options.world.timers.clearTimeout(timer)
+      this.receive(event)
+    }
+  }
+
   receive(event: NostrEvent): void {
     if (event.kind !== GIFT_WRAP_KIND || this.#waiting.has(event.id)) return
     if (this.#options.seen.has(INBOX, event.id)) return
@@ -142,7 +152,7 @@ export class Inbox {
       } catch (error) {
         if (this.#isClosed()) break
         this.#options.world.log("a gift wrap was not processed", error)
-        if ("event" in next) this.#again(next.event)
+        if ("event" in next) this.#again(next.event, error)
       }
       this.#queue.shift()
       if ("event" in next) this.#waiting.delete(next.event.id)
@@ -224,15 +234,17 @@ export class Inbox {
     })
   }
 
-  #again(event: NostrEvent): void {
+  #again(event: NostrEvent, error: unknown): void {
     const attempts = (this.#attempts.get(event.id) ?? 0) + 1
     this.#attempts.set(event.id, attempts)
-    if (attempts >= MAX_ATTEMPTS) return
+    // The user said no: the next run may ask again, this one does not.
+    const refused = error instanceof SignerError && error.code === "refused"
+    if (attempts >= MAX_ATTEMPTS || refused) return
     const timer = this.#options.world.timers.setTimeout(() => {
-      this.#timers.delete(timer)
+      this.#held.delete(event.id)
       this.receive(event)
     }, RETRY_MS)
-    this.#timers.add(timer)
+    this.#held.set(event.id, { event, timer })
   }
 }
 

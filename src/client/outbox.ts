@@ -35,6 +35,8 @@ export interface Publication {
 /** How long the relays beyond the first are tried (MDK keeps its fan-out rows as long). */
 export const FANOUT_MS = 24 * 3_600_000
 
+const MAX_WRITTEN = 1_024
+
 /** Told of each answer, in the step that stores it. */
 export interface PublicationObserver {
   /** The first acceptance, or refusal by all. Once per event; a crash may repeat it. */
@@ -53,6 +55,8 @@ export class Outbox {
     keyOf: (publication) => publication.event.id,
   })
   readonly #lanes = new Map<string, RelayLane>()
+  /** Signatures of our newest events, by id. */
+  readonly #written = new Map<string, string>()
   #closed = false
 
   constructor(world: World, mailbox: Mailbox, observer: PublicationObserver) {
@@ -119,7 +123,15 @@ export class Outbox {
     }
     this.#records.put(draft, publication)
     draft.change({ topic: "connection" })
-    draft.after(() => this.#dispatch(publication))
+    draft.after(() => {
+      this.#remember(event)
+      this.#dispatch(publication)
+    })
+  }
+
+  /** Ours, signature and all, if its id is the hash of its content: that need not be verified when it comes back. */
+  wrote({ id, sig }: NostrEvent): boolean {
+    return this.#written.get(id) === sig
   }
 
   /** Our own event came back from a relay: it has accepted it, whatever became of its answer. */
@@ -142,6 +154,12 @@ export class Outbox {
 
   wakeAll(): void {
     for (const lane of this.#lanes.values()) lane.wake()
+  }
+
+  #remember({ id, sig }: NostrEvent): void {
+    const [oldest] = this.#written.keys()
+    if (this.#written.size >= MAX_WRITTEN && oldest !== undefined) this.#written.delete(oldest)
+    this.#written.set(id, sig)
   }
 
   #dispatch(publication: Publication): void {

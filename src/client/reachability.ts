@@ -2,6 +2,7 @@
 
 import { keyPackageRef, type OwnKeyPackage } from "../mls/index.ts"
 import { generateOwnKeyPackage, keyPackageTemplate } from "../marmot/key-package-event.ts"
+import { SignerError } from "../nostr/error.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import type { EventTemplate, NostrEvent } from "../nostr/event.ts"
 import {
@@ -44,6 +45,7 @@ export class Reachability {
   readonly #acknowledged: Waiters<undefined>
   #running: Promise<{ keyPackageEventId: string }> | undefined
   #again = false
+  #refused = false
   #view: ReachabilityView = { relayLists: false, keyPackage: false, problem: undefined }
 
   constructor(options: ReachabilityOptions) {
@@ -55,8 +57,14 @@ export class Reachability {
     return this.#view
   }
 
+  /** There is nothing that trying again soon would change: all is published, or the user does not want to sign. */
   get isComplete(): boolean {
-    return this.#view.relayLists && this.#view.keyPackage
+    return this.#refused || (this.#view.relayLists && this.#view.keyPackage)
+  }
+
+  /** The signer is back. */
+  wake(): void {
+    if (this.#view.problem !== undefined) this.check()
   }
 
   close(): void {
@@ -112,6 +120,7 @@ export class Reachability {
 
   async #run(): Promise<{ keyPackageEventId: string }> {
     try {
+      this.#refused = false
       const published = await this.#published()
       await this.#ensureLists(published)
       this.#show({ relayLists: true, problem: undefined })
@@ -121,6 +130,7 @@ export class Reachability {
       return { keyPackageEventId }
     } catch (error) {
       const failure = asClientError(error)
+      this.#refused = error instanceof SignerError && error.code === "refused"
       this.#show({ problem: failure.message })
       throw failure
     }

@@ -1,5 +1,6 @@
 // One account at work: everything between the mailbox, the relays and the store, from opening to closing.
 
+import { eventId, verifyEvent } from "../nostr/event.ts"
 import { relayAuthTemplate } from "../nostr/relay-auth.ts"
 import { RelayPool } from "../nostr/pool.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
@@ -66,6 +67,8 @@ export class Session {
     const { signer } = account
     const pool = new RelayPool({
       WebSocket,
+      verify: (event) =>
+        this.outbox.wrote(event) ? eventId(event) === event.id : verifyEvent(event),
       auth: (relay, challenge) =>
         signer.signEvent(relayAuthTemplate(relay, challenge, given.now())),
       onProblem: (_relay, error) => given.log("a relay misbehaves", error),
@@ -175,6 +178,13 @@ export class Session {
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
     await this.mailbox.close()
     world.pool.close()
+  }
+
+  /** A tab with the signing extension is there (again). */
+  signerAvailable(): void {
+    this.inbox.wake()
+    this.welcomes.wake()
+    this.reachability.wake()
   }
 
   /** Relays that this account uses anyway. */

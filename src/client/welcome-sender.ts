@@ -1,5 +1,6 @@
 // Marmot transport §7.5: a Welcome on its way: the recipient's inbox relays are looked up, then it is wrapped once.
 
+import { SignerError } from "../nostr/error.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { wrap } from "../nostr/gift-wrap.ts"
 import type { Signer } from "../nostr/signer.ts"
@@ -102,6 +103,10 @@ export class WelcomeSender {
     } catch (error) {
       if (this.#isClosed()) return
       this.#options.world.log("an invitation could not be sent yet", error)
+      // The user said no: the question is not put again at once.
+      if (error instanceof SignerError && error.code === "refused") {
+        this.#pauses.set(jobId, LONGEST_PAUSE_MS)
+      }
       this.#later(job)
     } finally {
       this.#running.delete(jobId)

@@ -23,6 +23,7 @@ const timers = {
 
 const bridge = new ExtensionBridge(timers)
 let client: Promise<Client> | undefined
+bridge.onAvailable = () => void client?.then((started) => started.signerAvailable())
 
 /** One for all pages; the first one's configuration counts. A failure is told, and the next page tries again. */
 function start(relays: readonly string[]): Promise<ClientApi> {

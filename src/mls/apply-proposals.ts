@@ -103,7 +103,7 @@ export function externalSenders(extensions: readonly Extension[]) {
 }
 
 /** §11.1, §12.1.7: every member supports what the group's extensions are and demand. */
-export function checkSupport(tree: RatchetTree, extensions: readonly Extension[]): void {
+function checkSupport(tree: RatchetTree, extensions: readonly Extension[]): void {
   for (const { type } of extensions) {
     if (!supportedByAll(tree, "extensions", type)) {
       throw new MlsError("extension_unsupported", `not all support extension ${type}`, "12.1.7")

@@ -36,12 +36,12 @@ import { createGroup } from "./group.ts"
 import { joinGroup } from "./welcome.ts"
 import { processMessage } from "./process.ts"
 
-export const NOW = 1_700_000_000
+const NOW = 1_700_000_000
 export const backends = ["webcrypto", "noble"] as const
 export type Backend = (typeof backends)[number]
 
 /** Deterministic "random" bytes, so that a failing session can be run again. */
-export function seededRandom(seed: string): (length: number) => Uint8Array {
+function seededRandom(seed: string): (length: number) => Uint8Array {
   let counter = 0
   return (length) => {
     const blocks: Buffer[] = []

@@ -13,11 +13,11 @@ export async function selectProposals<T>(
   cached: readonly CachedProposal[],
   attempt: (refs: readonly Uint8Array[]) => Promise<T>,
 ): Promise<T> {
-  const none = await attempt([])
-  if (cached.length === 0) return none
+  if (cached.length === 0) return attempt([])
   const whole = await attemptOrUndefined(attempt, refsOf(cached))
   if (whole !== undefined) return whole
-  let best = none
+  // If it fails even without them, it is not for them.
+  let best = await attempt([])
   let chosen: ReadonlySet<CachedProposal> = new Set()
   for (const candidate of byPreference(cached)) {
     const together = new Set(chosen).add(candidate)
@@ -36,7 +36,7 @@ async function attemptOrUndefined<T>(
   try {
     return await attempt(refs)
   } catch (error) {
-    // Without the cached proposals the attempt succeeded: what failed is one of them, or a service's view of it.
+    // Whatever it is, an attempt with fewer proposals tells whether it was one of them.
     if (error instanceof MlsError && error.code === "internal") throw error
     return undefined
   }

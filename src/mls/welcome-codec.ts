@@ -37,7 +37,7 @@ export interface Welcome {
   readonly encryptedGroupInfo: Uint8Array
 }
 
-export const encodeGroupInfoTbs: Encoder<GroupInfoTbs> = (writer, value) => {
+const encodeGroupInfoTbs: Encoder<GroupInfoTbs> = (writer, value) => {
   encodeGroupContext(writer, value.groupContext)
   encodeExtensions(writer, value.extensions)
   writer.opaque(value.confirmationTag)

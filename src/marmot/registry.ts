@@ -30,6 +30,7 @@ export const kinds = {
   groupMessage: 445,
   identityProof: 450,
   edit: 1009,
+  systemRow: 1210,
   keyPackage: 30443,
 } as const
 

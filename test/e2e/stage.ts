@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { AxeBuilder } from "@axe-core/playwright"
 import {
   type Browser,
   type BrowserContext,
@@ -140,6 +141,12 @@ export class Person {
 
   async click(testid: string): Promise<void> {
     await this.at(testid).first().click()
+  }
+
+  /** What axe finds wrong with the page as it is: rule and element. */
+  async barriers(): Promise<string[]> {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze()
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`))
   }
 
   async screenshot(title: string): Promise<void> {

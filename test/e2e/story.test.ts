@@ -28,6 +28,11 @@ test("a stranger sees what this is", async () => {
   await carol.screenshot("01-welcome-phone")
 })
 
+test("nobody is shut out: axe finds no barrier on the first screen", async () => {
+  expect(await alice.barriers()).toEqual([])
+  expect(await bob.barriers()).toEqual([])
+})
+
 test("people make an identity in the app or log in with an extension", async () => {
   await Promise.all([alice.join(), bob.join(), carol.join()])
   // Relay lists, a KeyPackage and the proof for this device's key; the name is the extension's business.
@@ -100,7 +105,9 @@ test("a relay that is killed and restarted delays messages and loses none", asyn
   await alice.screenshot("08-relay-down")
   await stage.relay.restart()
   await bob.sees("Written while the relay is down")
-  await alice.page.locator("[data-testid=message][data-status=pending]").waitFor({ state: "hidden" })
+  await alice.page
+    .locator("[data-testid=message][data-status=pending]")
+    .waitFor({ state: "hidden" })
   expect(await alice.texts()).toEqual(await bob.texts())
 })
 
@@ -179,6 +186,50 @@ test("an invitation can be declined", async () => {
   await carol.page.reload()
   await carol.see("chat-row", "Weekend hikers")
   expect(await carol.at("invite-card").count()).toBe(0)
+})
+
+test("messages in quick succession stay in order, on both sides", async () => {
+  const lines = (name: string) => Array.from({ length: 8 }, (_, i) => `${name} ${i}`)
+  const sendAll = async (person: Person) => {
+    for (const line of lines(person.name)) await person.send(line)
+  }
+  await alice.page.locator("[data-testid=chat-row]", { hasText: "Weekend hikers" }).click()
+  await Promise.all([sendAll(alice), sendAll(bob)])
+  await alice.sees("Bob 7")
+  await bob.sees("Alice 7")
+  const texts = await alice.texts()
+  expect(texts).toEqual(await bob.texts())
+  // Of a long conversation only what is in view is in the page.
+  for (const name of ["Alice", "Bob"]) {
+    const shown = texts.filter((text) => text.startsWith(`${name} `))
+    expect(shown.length).toBeGreaterThan(3)
+    expect(shown).toEqual(lines(name).slice(-shown.length))
+  }
+})
+
+test("axe finds no barrier in a conversation with its panel, light, dark and on a phone", async () => {
+  await alice.click("group-info")
+  await alice.see("members-panel")
+  for (const person of [alice, bob, carol]) expect(await person.barriers()).toEqual([])
+  await alice.click("panel-close")
+})
+
+test("the last admin hands over and leaves", async () => {
+  await alice.click("group-info")
+  await alice.see("leave-explanation")
+  await alice.page.locator("[data-testid=member-row]:not(:has-text('You'))").first().click()
+  await alice.click("make-admin")
+  await alice.click("confirm-yes")
+  await bob.see("system-row", /admin/)
+  await alice.click("dialog-close")
+  await alice.click("step-down")
+  await alice.click("confirm-yes")
+  await alice.see("leave-group")
+  await alice.click("leave-group")
+  await alice.click("confirm-yes")
+  await bob.see("system-row", /Alice left/)
+  await alice.see("standing-notice", /left/)
+  await alice.screenshot("13-left")
 })
 
 test("nobody saw an unhandled error", () => {

@@ -29,6 +29,8 @@ export type MarmotErrorCode =
   | "key_package_author"
   /** An inner event that breaks the strict JSON form, or is not by its MLS sender (§8.1). */
   | "invalid_app_event"
+  /** A reference to an attachment that must be dropped (§10.1). */
+  | "invalid_attachment"
   /** A Commit or proposal that its author may not make (behaviour §4). */
   | "authorization_failed"
   /** A group that this client does not support in full (§4.4). */

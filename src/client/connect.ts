@@ -11,6 +11,7 @@ import type { Hello } from "./worker.ts"
 
 const ENGINE_LOCK = "burrow-engine"
 const BROADCAST = "burrow"
+const LEADERS = "burrow-leaders"
 /** Extensions put `window.nostr` in place some time after the page has loaded. */
 const LOOK_AGAIN_MS = [300, 1_000, 3_000]
 
@@ -61,34 +62,45 @@ function shared(): Channel {
  * called when this tab takes over from one that was closed.
  */
 function dedicated(tab: string): (moved: () => void) => Channel {
+  /** Ours, once this tab holds the lock. */
   let worker: Worker | undefined
-  let waiting = false
+  let isUsed = false
+  let isWaiting = false
+  let stopRelaying = () => {}
   const port = (target: Worker): MessagePort => {
     const { port1, port2 } = new MessageChannel()
     target.postMessage({ type: "port" }, [port2])
     return port1
   }
+  const start = (): Worker => {
+    stopRelaying()
+    worker?.terminate()
+    const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })
+    worker = started
+    stopRelaying = relayBroadcasts(BROADCAST, () => port(started))
+    // Others hear that they have to introduce themselves anew.
+    new BroadcastChannel(LEADERS).postMessage(tab)
+    return started
+  }
   const takeOver = (moved: () => void) => {
-    waiting = true
+    isWaiting = true
     void navigator.locks.request(ENGINE_LOCK, () => {
-      const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })
-      worker = started
-      relayBroadcasts(BROADCAST, () => port(started))
-      // Others hear that they have to introduce themselves anew.
-      new BroadcastChannel(`${BROADCAST}-leader`).postMessage(tab)
+      start()
       moved()
       return new Promise(() => undefined)
     })
+    new BroadcastChannel(LEADERS).onmessage = () => {
+      if (worker === undefined) moved()
+    }
   }
   return (moved) => {
-    if (worker !== undefined) return portChannel(port(worker))
-    if (!waiting) {
-      takeOver(moved)
-      const leaders = new BroadcastChannel(`${BROADCAST}-leader`)
-      leaders.onmessage = () => {
-        if (worker === undefined) moved()
-      }
+    if (worker !== undefined) {
+      // Asked for the second time: the worker does not answer any more.
+      const target = isUsed ? start() : worker
+      isUsed = true
+      return portChannel(port(target))
     }
+    if (!isWaiting) takeOver(moved)
     return broadcastChannel(BROADCAST, tab)
   }
 }

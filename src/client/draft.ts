@@ -10,7 +10,6 @@ export class Draft {
   readonly #ops = new Map<string, StoreOp>()
   readonly #swaps: (() => void)[] = []
   readonly #effects: (() => void)[] = []
-  readonly #failures: (() => void)[] = []
   readonly #changes = new Map<string, ClientChange>()
 
   constructor(now: number) {
@@ -38,11 +37,6 @@ export class Draft {
     this.#effects.push(run)
   }
 
-  /** Runs instead of everything else if the step comes to nothing. */
-  abandoned(run: () => void): void {
-    this.#failures.push(run)
-  }
-
   change(change: ClientChange): void {
     this.#changes.set(JSON.stringify(change), change)
   }
@@ -61,10 +55,6 @@ export class Draft {
 
   get effects(): readonly (() => void)[] {
     return this.#effects
-  }
-
-  abandon(): void {
-    for (const failure of this.#failures) failure()
   }
 }
 

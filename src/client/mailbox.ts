@@ -58,14 +58,8 @@ export class Mailbox {
   async #step<T>(work: (draft: Draft) => Promise<T> | T): Promise<T> {
     const { batch, now, onChange, log } = this.#options
     const draft = new Draft(now())
-    let result: T
-    try {
-      result = await work(draft)
-      if (draft.ops.length > 0) await batch(draft.ops)
-    } catch (error) {
-      draft.abandon()
-      throw error
-    }
+    const result = await work(draft)
+    if (draft.ops.length > 0) await batch(draft.ops)
     if (draft.ops.length > 0) this.#steps++
     draft.settle()
     for (const effect of draft.effects) {

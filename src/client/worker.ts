@@ -28,7 +28,8 @@ bridge.onAvailable = () => void client?.then((started) => started.signerAvailabl
 /** One for all pages; the first one's configuration counts. A failure is told, and the next page tries again. */
 function start(relays: readonly string[]): Promise<ClientApi> {
   client ??= openClient({
-    openStore: () => openIndexedDbStore("burrow"),
+    // Without its store this worker is of no use; the pages notice its silence and start another one.
+    openStore: () => openIndexedDbStore("burrow", { onLost: () => close() }),
     WebSocket,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     defaultRelays: relays,

@@ -11,6 +11,7 @@ import {
   groupOf,
   retagged,
   testContext,
+  stored,
 } from "./group.fixture.ts"
 import { createProposal, encryptApplication, leafNodeOf, members } from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
@@ -18,7 +19,6 @@ import { signLeafNode } from "./leaf-node.ts"
 import { decodeMlsMessage } from "./message.ts"
 import { processMessage } from "./process.ts"
 import { contentTypes, proposalTypes, wireFormats } from "./registry.ts"
-import { encodeGroupState } from "./state-codec.ts"
 import { leafIndex } from "./tree-math.ts"
 import type { UpdatePath } from "./update-path.ts"
 
@@ -60,9 +60,7 @@ describe.each(backends)("commits, %s", (backend: Backend) => {
     })
     test("an encrypted commit uses up a key of the old epoch", async () => {
       const made = await createCommit(ctx, bad, { wireFormat: "private" })
-      expect(encodeGroupState(made.state).messageKeys).not.toEqual(
-        encodeGroupState(bad).messageKeys,
-      )
+      expect(stored(made.state).messageKeys).not.toEqual(stored(bad).messageKeys)
       const next = await afterCommit(ctx, judge, made.commit)
       expect(next.groupContext).toEqual(made.next.groupContext)
     })
@@ -169,7 +167,7 @@ describe.each(backends)("commits, %s", (backend: Backend) => {
       expect(await verdict(forged)).toBe("path_missing")
     })
     test("a commit that fails changes nothing; both of two rival commits can be tried", async () => {
-      const before = encodeGroupState(judge)
+      const before = stored(judge)
       const one = await createCommit(ctx, bad)
       const other = await createCommit(ctx, third)
       const [a, b] = [
@@ -179,7 +177,7 @@ describe.each(backends)("commits, %s", (backend: Backend) => {
       expect(a.confirmationTag).toEqual(one.next.confirmationTag)
       expect(b.confirmationTag).toEqual(other.next.confirmationTag)
       expect(await verdict(await forgeCommit(ctx, bad, {}))).toBe("path_missing")
-      expect(encodeGroupState(judge)).toEqual(before)
+      expect(stored(judge)).toEqual(before)
     })
     test("a new leaf and signature key come with the commit", async () => {
       const signatureKeyPair = await ctx.crypto.generateSignatureKeyPair()

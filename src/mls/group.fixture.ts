@@ -7,7 +7,7 @@ import type { Extension } from "./extensions.ts"
 import { encodeRequiredCapabilities } from "./extensions.ts"
 import { encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
-import type { GroupState, MlsContext } from "./group-types.ts"
+import type { EncodedGroupState, GroupState, MlsContext } from "./group-types.ts"
 import { type OwnKeyPackage, generateKeyPackage } from "./key-package.ts"
 import type { Capabilities } from "./leaf-node.ts"
 import type { Proposal, ProposalOrRef } from "./proposal-codec.ts"
@@ -30,6 +30,7 @@ import {
 } from "./member-message.ts"
 import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { type FramedBody, type FramedContent, type Sender, framedContentTbs } from "./framing.ts"
+import { encodeGroupState } from "./state-codec.ts"
 import { cipherSuite } from "./suites.ts"
 import { createCommit } from "./commit-create.ts"
 import { createGroup } from "./group.ts"
@@ -253,6 +254,12 @@ export async function afterCommit(
     throw new Error(`a commit that leaves us in the group was expected, not ${result.kind}`)
   }
   return result.next
+}
+
+/** A state's bytes as they are now; `encodeGroupState` makes them when they are read. */
+export function stored(state: GroupState): EncodedGroupState {
+  const { epoch, messageKeys } = encodeGroupState(state)
+  return { epoch, messageKeys }
 }
 
 /** The code of the `MlsError` that `run` fails with. Anything else that is thrown fails the test. */

@@ -13,6 +13,7 @@ import {
   groupOf,
   keyPackageOf,
   testContext,
+  stored,
 } from "./group.fixture.ts"
 import { encryptApplication, exportSecret } from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
@@ -20,7 +21,6 @@ import { encodeMlsMessage } from "./message.ts"
 import { peekMessage } from "./peek.ts"
 import { processMessage } from "./process.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
-import { encodeGroupState } from "./state-codec.ts"
 import { leafIndex } from "./tree-math.ts"
 import { identifySender } from "./verify-message.ts"
 
@@ -120,7 +120,7 @@ describe.each(backends)("messages, %s", (backend: Backend) => {
       const second = await encryptApplication(ctx, first.state, data, {
         authenticatedData: new Uint8Array([7]),
       })
-      const before = encodeGroupState(judge)
+      const before = stored(judge)
       const late = await processMessage(ctx, judge, second.message)
       if (late.kind !== "application") throw new Error("no application message")
       expect(late.data).toEqual(data)
@@ -130,7 +130,7 @@ describe.each(backends)("messages, %s", (backend: Backend) => {
       expect(await verdict(second.message, late.state)).toBe("message_key_used")
       const early = await processMessage(ctx, late.state, first.message)
       expect(early.kind).toBe("application")
-      expect(encodeGroupState(judge)).toEqual(before)
+      expect(stored(judge)).toEqual(before)
       expect(first.message.length).toBe(second.message.length - 1 + 100)
     })
     test("the limit of skipped generations is the caller's", async () => {

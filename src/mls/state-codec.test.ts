@@ -12,12 +12,13 @@ import {
   keyPackageOf,
   required,
   testContext,
+  stored,
 } from "./group.fixture.ts"
 import { createProposal, createUpdateProposal, encryptApplication } from "./group.ts"
 import type { EncodedGroupState, GroupState, MlsContext } from "./group-types.ts"
 import { processMessage } from "./process.ts"
 import { proposalTypes } from "./registry.ts"
-import { decodeGroupState, encodeGroupState } from "./state-codec.ts"
+import { decodeGroupState } from "./state-codec.ts"
 
 let ctx: MlsContext
 let state: GroupState
@@ -38,12 +39,12 @@ beforeAll(async () => {
   const read = await processMessage(ctx, state, message)
   if (read.kind === "commit") throw new Error("no application message")
   state = read.state
-  encoded = encodeGroupState(state)
+  encoded = stored(state)
 })
 
 test("a state is read back with all that it holds", async () => {
   const restored = decodeGroupState(encoded)
-  expect(encodeGroupState(restored)).toEqual(encoded)
+  expect(stored(restored)).toEqual(encoded)
   expect(restored.groupContext).toEqual(state.groupContext)
   expect(restored.proposals).toEqual(state.proposals)
   expect(restored.secretTree).toEqual(state.secretTree)
@@ -60,18 +61,18 @@ test("a cached proposal can still be committed, our own Update by others", async
   const update = await createUpdateProposal(ctx, state)
   const committer = await afterProposal(ctx, peer, update.message)
   const made = await createCommit(ctx, committer, { proposalRefs: "all" })
-  const own = decodeGroupState(encodeGroupState(update.state))
+  const own = decodeGroupState(stored(update.state))
   expect((await afterCommit(ctx, own, made.commit)).groupContext).toEqual(made.next.groupContext)
   const withoutKeys = await afterProposal(ctx, state, update.message)
   expect(await codeOf(() => processMessage(ctx, withoutKeys, made.commit))).toBe("own_update_keys")
 })
 
 test("a message changes the message keys alone, a proposal the epoch alone", async () => {
-  const sent = encodeGroupState((await encryptApplication(ctx, state, new Uint8Array())).state)
+  const sent = stored((await encryptApplication(ctx, state, new Uint8Array())).state)
   expect(sent.epoch).toEqual(encoded.epoch)
   expect(sent.messageKeys).not.toEqual(encoded.messageKeys)
   const proposal = { proposalType: proposalTypes.selfRemove }
-  const proposed = encodeGroupState((await createProposal(ctx, state, proposal)).state)
+  const proposed = stored((await createProposal(ctx, state, proposal)).state)
   expect(proposed.epoch).not.toEqual(encoded.epoch)
   expect(proposed.messageKeys).toEqual(encoded.messageKeys)
 })
@@ -88,7 +89,7 @@ test("a reinitialised group stays so", async () => {
       },
     ],
   })
-  expect(decodeGroupState(encodeGroupState(next)).status).toBe("reinitialised")
+  expect(decodeGroupState(stored(next)).status).toBe("reinitialised")
 })
 
 describe("state_decode", () => {
@@ -105,10 +106,10 @@ describe("state_decode", () => {
   test("halves of different epochs, groups or sizes", async () => {
     const added = await keyPackageOf(ctx.crypto, "d")
     const { next } = await createCommit(ctx, peer, { proposals: [add(added)] })
-    const { messageKeys } = encodeGroupState(next)
+    const { messageKeys } = stored(next)
     expect(await decoding({ messageKeys })).toBe("state_decode")
     const groupContext = { ...peer.groupContext, groupId: new Uint8Array([7]) }
-    const other = encodeGroupState({ ...peer, groupContext })
+    const other = stored({ ...peer, groupContext })
     expect(await decoding({ messageKeys: other.messageKeys })).toBe("state_decode")
   })
   test("every truncation, and damage in general, gives a typed error or a value", () => {

@@ -36,9 +36,6 @@ import { mlsContext } from "./transition.ts"
 export const leaves = ["alice", "bob", "bob2", "carol", "dan"] as const
 export type Leaf = (typeof leaves)[number]
 
-export const accountOfLeafNamed = (leaf: Leaf): string =>
-  accountNamed(leaf === "bob2" ? "bob" : leaf)
-
 export interface Membership {
   readonly context: MlsContext
   readonly crypto: MlsCrypto

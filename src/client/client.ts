@@ -1,18 +1,15 @@
 // The client runtime behind the user interface's contract: one account, its session, and reading what is known.
 
-import { identityProofTemplate, identityProofFrom } from "../marmot/identity-proof.ts"
 import { cipherSuite, createCrypto } from "../mls/index.ts"
 import type { MlsCrypto } from "../mls/index.ts"
 import { nsecOf, parseNsec } from "../nostr/address.ts"
-import { bytesToHex, generateSecretKey, hexToBytes } from "../nostr/event.ts"
+import { generateSecretKey, hexToBytes } from "../nostr/event.ts"
 import { LocalSigner } from "../nostr/local-signer.ts"
 import { Nip07Signer } from "../nostr/nip07-signer.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
-import { relayUrlFromInput } from "../nostr/relay-url.ts"
 import type { Signer } from "../nostr/signer.ts"
 import type { Store } from "../store/types.ts"
-import { Account, deviceRecord } from "./account.ts"
-import type { AccountRecord } from "./account.ts"
+import { Account } from "./account.ts"
 import { ClientError } from "./api.ts"
 import type { ClientApi, ClientChange, PersonView, SessionView, TimelineCursor } from "./api.ts"
 import { Draft } from "./draft.ts"
@@ -21,6 +18,7 @@ import type { Engine } from "./engine.ts"
 import { asClientError } from "./failure.ts"
 import { Membership } from "./membership.ts"
 import { Messages } from "./messages.ts"
+import { newAccount } from "./new-account.ts"
 import type { Extension, Log, Timers } from "./ports.ts"
 import { Reader } from "./reader.ts"
 import { Session } from "./session.ts"
@@ -283,7 +281,16 @@ export class Client implements ClientApi {
       }
       this.#beginning = true
       try {
-        const record = await this.#newRecord(crypto, signer, params)
+        const record = await newAccount({
+          crypto,
+          signer,
+          random: this.#options.random,
+          now: this.#now(),
+          keySaved: params.keySaved,
+          relays: params.relays ?? this.#options.defaultRelays,
+          name: params.name,
+          secretKey: params.secretKey,
+        })
         const draft = new Draft(this.#now())
         Account.write(draft, record)
         await store.batch(draft.ops)
@@ -295,42 +302,6 @@ export class Client implements ClientApi {
         this.#emit({ topic: "session" })
       }
     })
-  }
-
-  async #newRecord(
-    crypto: MlsCrypto,
-    signer: Signer,
-    params: {
-      readonly name?: string
-      readonly relays?: readonly string[]
-      readonly secretKey?: Uint8Array
-      readonly keySaved: boolean
-    },
-  ): Promise<AccountRecord> {
-    const { random, defaultRelays } = this.#options
-    const relays = (params.relays ?? defaultRelays).map(relayUrlFromInput)
-    if (relays.length === 0) throw new ClientError("invalid_input", "At least one relay is needed.")
-    const pubkey = await signer.publicKey()
-    const signatureKeyPair = await crypto.generateSignatureKeyPair()
-    const createdAt = Math.floor(this.#now() / 1000)
-    const provenKey = {
-      ciphersuite: crypto.suite.id,
-      signaturePublicKey: signatureKeyPair.publicKey,
-    }
-    const template = identityProofTemplate(provenKey, createdAt)
-    const identityProof = identityProofFrom(template, await signer.signEvent(template), pubkey)
-    const name = params.name?.trim()
-    return {
-      pubkey,
-      signer: signer.kind,
-      ...(params.secretKey === undefined ? {} : { secretKey: bytesToHex(params.secretKey) }),
-      keySaved: params.keySaved,
-      ...(name === undefined || name === "" ? {} : { name }),
-      relays,
-      slot: bytesToHex(random(32)),
-      device: deviceRecord({ pubkey, signatureKeyPair, identityProof }),
-      createdAt,
-    }
   }
 
   async #run(account: Account): Promise<Running> {

@@ -61,17 +61,60 @@ export function scoreBranch(branch: Branch, policy = policyV1): BranchScore {
   }
 }
 
-/** Negative: `a` comes before (wins against) `b`. The six keys of §8.6, first difference decides. */
+interface Contender {
+  readonly branch: Branch
+  readonly score: BranchScore
+}
+
+/** The six keys of §8.6 in their order. Negative: `a` wins against `b`. */
+const RULES = [
+  {
+    name: "effective_depth",
+    compare: (a: Contender, b: Contender) => b.score.effectiveDepth - a.score.effectiveDepth,
+  },
+  {
+    name: "witness_quorum_met",
+    compare: (a: Contender, b: Contender) => Number(b.score.quorum) - Number(a.score.quorum),
+  },
+  {
+    name: "app_witness_score",
+    compare: (a: Contender, b: Contender) => b.score.witnessScore - a.score.witnessScore,
+  },
+  {
+    name: "tip_priority",
+    compare: (a: Contender, b: Contender) =>
+      Number(b.branch.tipPrivileged) - Number(a.branch.tipPrivileged),
+  },
+  {
+    name: "tip_committer",
+    compare: (a: Contender, b: Contender) =>
+      compareBytes(a.branch.tipCommitter, b.branch.tipCommitter),
+  },
+  {
+    name: "tip_digest",
+    compare: (a: Contender, b: Contender) => compareBytes(a.branch.tipDigest, b.branch.tipDigest),
+  },
+] as const
+
+export type SelectionRule = (typeof RULES)[number]["name"]
+
+/** Negative: `a` comes before (wins against) `b`. The first difference decides. */
 export function compareBranches(a: Branch, b: Branch, policy = policyV1): number {
-  const [scoreA, scoreB] = [scoreBranch(a, policy), scoreBranch(b, policy)]
-  return (
-    scoreB.effectiveDepth - scoreA.effectiveDepth ||
-    Number(scoreB.quorum) - Number(scoreA.quorum) ||
-    scoreB.witnessScore - scoreA.witnessScore ||
-    Number(b.tipPrivileged) - Number(a.tipPrivileged) ||
-    compareBytes(a.tipCommitter, b.tipCommitter) ||
-    compareBytes(a.tipDigest, b.tipDigest)
-  )
+  return firstDifference(a, b, policy)?.order ?? 0
+}
+
+function firstDifference(
+  a: Branch,
+  b: Branch,
+  policy: ConvergencePolicy,
+): { readonly rule: SelectionRule; readonly order: number } | undefined {
+  const left = { branch: a, score: scoreBranch(a, policy) }
+  const right = { branch: b, score: scoreBranch(b, policy) }
+  for (const { name, compare } of RULES) {
+    const order = compare(left, right)
+    if (order !== 0) return { rule: name, order }
+  }
+  return undefined
 }
 
 /** The fork is within the horizon of `baseEpoch`, the canonical epoch when the pass began. */
@@ -85,8 +128,40 @@ export function selectBranch<B extends Branch>(
   baseEpoch: number,
   policy = policyV1,
 ): B | undefined {
-  const [winner] = branches
+  return ranked(branches, baseEpoch, policy)[0]
+}
+
+export interface SelectionExplanation<B extends Branch> {
+  readonly winner: B | undefined
+  /** Of the winner. */
+  readonly score: BranchScore | undefined
+  /** What set the winner apart from the runner-up; `undefined` where it had none. */
+  readonly decisiveRule: SelectionRule | undefined
+}
+
+/** The same selection, with its reason. */
+export function explainSelection<B extends Branch>(
+  branches: readonly B[],
+  baseEpoch: number,
+  policy = policyV1,
+): SelectionExplanation<B> {
+  const [winner, runnerUp] = ranked(branches, baseEpoch, policy)
+  return {
+    winner,
+    score: winner === undefined ? undefined : scoreBranch(winner, policy),
+    decisiveRule:
+      winner === undefined || runnerUp === undefined
+        ? undefined
+        : firstDifference(winner, runnerUp, policy)?.rule,
+  }
+}
+
+function ranked<B extends Branch>(
+  branches: readonly B[],
+  baseEpoch: number,
+  policy: ConvergencePolicy,
+): B[] {
+  return branches
     .filter((branch) => isEligible(branch, baseEpoch, policy))
     .sort((a, b) => compareBranches(a, b, policy))
-  return winner
 }

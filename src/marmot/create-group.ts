@@ -1,7 +1,13 @@
 // Marmot group setup: a new group at epoch 0 and, with invitees, the founding Commit to epoch 1.
 
 import { sha256 } from "@noble/hashes/sha2.js"
-import { createCommit, createGroup, generateKeyPackage, type GroupState } from "../mls/index.ts"
+import {
+  createCommit,
+  createGroup,
+  generateKeyPackage,
+  type GroupState,
+  type Proposal,
+} from "../mls/index.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
@@ -18,7 +24,8 @@ import type {
   StateNode,
   Step,
 } from "./engine-types.ts"
-import { addProposal, welcomeFor } from "./local-commit.ts"
+import { MarmotError } from "./error.ts"
+import { addProposal, adminPolicyProposal, welcomeFor } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
 import { mlsContext } from "./transition.ts"
 
@@ -31,6 +38,8 @@ export interface NewGroup {
   /** 1 to 16 relay URLs. */
   readonly relays: readonly string[]
   readonly invitees: readonly Invitee[]
+  /** Invitees who are admins from the beginning, 64 hex each; the creator always is one. */
+  readonly admins?: readonly string[]
 }
 
 /**
@@ -39,6 +48,7 @@ export interface NewGroup {
  * or KeyPackages that the profile forbids.
  */
 export async function createMarmotGroup(env: EngineEnv, params: NewGroup): Promise<Step> {
+  const proposals = founding(params)
   const founded = await foundGroup(env, params)
   const groupId = bytesToHex(founded.groupContext.groupId)
   const origin: StateNode = {
@@ -52,9 +62,7 @@ export async function createMarmotGroup(env: EngineEnv, params: NewGroup): Promi
   if (params.invitees.length === 0) {
     return { group: newGroup(groupId, params.device, [origin]), effects: [] }
   }
-  const created = await createCommit(mlsContext(env), founded, {
-    proposals: params.invitees.map(addProposal),
-  })
+  const created = await createCommit(mlsContext(env), founded, { proposals })
   const id = bytesToHex(sha256(created.commit))
   const edge = { ...judgeCommit(founded, created.next, created.summary, env.now), own: true }
   const first = { id, parent: origin.id, epoch: 1, mls: created.next, edge, judged: true }
@@ -68,6 +76,17 @@ export async function createMarmotGroup(env: EngineEnv, params: NewGroup): Promi
   // Epoch 0 had one member, so no message of it can still arrive.
   const rooted = { ...first, parent: undefined }
   return { group: newGroup(groupId, params.device, [rooted]), effects }
+}
+
+/** Who is added, and who of them is an admin: named in the same Commit, since a policy never names strangers. */
+function founding({ device, invitees, admins = [] }: NewGroup): Proposal[] {
+  const invited = new Set(invitees.map((invitee) => invitee.pubkey))
+  if (admins.some((admin) => admin !== device.pubkey && !invited.has(admin))) {
+    throw new MarmotError("misuse", "only those who are invited can be admins beside the creator")
+  }
+  const policy = new Set([device.pubkey, ...admins])
+  const adds = invitees.map(addProposal)
+  return policy.size === 1 ? adds : [...adds, adminPolicyProposal([...policy])]
 }
 
 /** A group whose canonical path is `path`. */

@@ -2,7 +2,7 @@
 
 import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
-import type { AppRecord, StateNode } from "./engine-types.ts"
+import type { AppRecord, MarmotGroup, StateNode } from "./engine-types.ts"
 import { branchesFrom, canonicalIds, forkRoot, hasFork, unresolved } from "./graph.ts"
 import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
 import { applied } from "./settle.ts"
@@ -62,12 +62,11 @@ export function reconsiderWitness(t: Transition, record: AppRecord): void {
 export function resolvePass(t: Transition): void {
   const { pass } = t.group
   if (pass === undefined) return
-  const root = forkRoot(t.group)
-  if (root === undefined) {
+  const branches = candidatesOf(t.group)
+  if (branches === undefined) {
     t.set({ lifecycle: "unrecoverable", pass: undefined })
     return
   }
-  const branches = branchesFrom(t.group.states, root).map((path) => branchOf(t, root, path))
   const winner = selectBranch(branches, pass.baseEpoch)
   const before = canonicalIds(t.group)
   const newTip = winner?.path.at(-1)?.id ?? t.group.tip
@@ -78,14 +77,22 @@ export function resolvePass(t: Transition): void {
   applied(t, before)
 }
 
-interface Candidate extends Branch {
+/** A branch with its states, after the shared root. */
+export interface Candidate extends Branch {
   readonly path: readonly StateNode[]
 }
 
-function branchOf(t: Transition, root: StateNode, path: readonly StateNode[]): Candidate {
+/** All branches that a pass over what is retained now would weigh; `undefined`: their root is lost. */
+export function candidatesOf(group: MarmotGroup): readonly Candidate[] | undefined {
+  const root = forkRoot(group)
+  if (root === undefined) return undefined
+  return branchesFrom(group.states, root).map((path) => branchOf(group, root, path))
+}
+
+function branchOf(group: MarmotGroup, root: StateNode, path: readonly StateNode[]): Candidate {
   const tip = path.at(-1) ?? root
   const onBranch = new Set(path.map((node) => node.id))
-  const witnesses = [...t.group.apps.values()]
+  const witnesses = [...group.apps.values()]
     .filter((app) => app.innerId !== undefined && onBranch.has(app.stateId))
     .filter((app) => tip.epoch - app.epoch <= APP_WINDOW)
     .map((app) => ({ epoch: app.epoch, account: app.account }))

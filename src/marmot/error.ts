@@ -19,7 +19,9 @@ export type MarmotErrorCode =
   | "key_package_invalid"
   /** A lifetime that ends before it begins, or spans more than 84 days and an hour (§5). */
   | "key_package_lifetime"
+  /** A lifetime that has not begun (§5). */
   | "key_package_not_yet_valid"
+  /** A lifetime that is over (§5). */
   | "key_package_expired"
   /** A KeyPackage of a client that can't be in a group of the current profile (§4.4). */
   | "key_package_incompatible"

@@ -39,9 +39,13 @@ export function deliverHeld(t: Transition): void {
   for (const app of held) deliver(t, app)
 }
 
-/** A payload is delivered iff it opened on the selected branch within the window (behaviour §7). */
+/**
+ * A payload is delivered iff it opened on the selected branch within the window (behaviour §7). The window ends with
+ * the state that opens it (`release`). It is not measured from the tip that a pass ends at: one that catches up walks
+ * over each of its epochs, and what a slow pass brings must be what many quick ones would have brought (§8.2).
+ */
 export function deliver(t: Transition, app: AppRecord): void {
-  if (app.innerId === undefined || t.tip.epoch - app.epoch > APP_WINDOW) return
+  if (app.innerId === undefined) return
   if (app.shown === "withdrawn") {
     t.emit({ type: "restore", innerId: app.innerId })
     dropResend(t, app.innerId)

@@ -165,7 +165,9 @@ export function applyAppDataUpdates(
   }
   // The draft leaves the place open where the extension exists; OpenMLS moves it to the end, and all members
   // must hash the same GroupContext.
-  const others = extensions.filter((extension) => extension.type !== extensionTypes.appDataDictionary)
+  const others = extensions.filter(
+    (extension) => extension.type !== extensionTypes.appDataDictionary,
+  )
   return [...others, appDataExtension(dictionary)]
 }
 

@@ -1,62 +1,70 @@
 // RFC 9420 §5.1 on WebCrypto: native speed where the engine has the curves.
 
-import type { BackEnd } from "./back-end.ts"
+import type { AeadBackEnd, KemBackEnd, SignatureBackEnd } from "./back-end.ts"
 import { bytesToHex, concatBytes } from "./bytes.ts"
 import { MlsError } from "./error.ts"
-import type { CipherSuite } from "./suites.ts"
+import type { AeadName, KemName, SignatureName } from "./suites.ts"
+import { type WebCryptoCurve, webCryptoKems, webCryptoSignatures } from "./webcrypto-curves.ts"
 
 /** Imported public keys that are kept, the most recently used ones. */
 const MAX_CACHED_KEYS = 4096
 
-/** RFC 8410: the PKCS #8 wrapping of a 32-byte private key. */
-const PKCS8_PREFIX = {
-  Ed25519: Uint8Array.from([
-    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
-  ]),
-  X25519: Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20]),
-} as const
-
-type Curve = keyof typeof PKCS8_PREFIX
-
-/** Throws `MlsError` `unsupported` for a suite whose algorithms are not here. */
-export function webCryptoBackEnd(suite: CipherSuite): BackEnd {
-  if (suite.kem.name !== "X25519" || suite.signature.name !== "Ed25519") {
-    throw new MlsError("unsupported", `${suite.name} on WebCrypto`, "17.1")
-  }
+/** `undefined` for an algorithm that WebCrypto does not have. */
+export function webCryptoAead(name: AeadName): AeadBackEnd | undefined {
+  if (name === "ChaCha20-Poly1305") return undefined
   const { subtle } = globalThis.crypto
-  const verifyKeys = publicKeys("Ed25519", ["verify"])
-  const kemKeys = publicKeys("X25519", [])
-  const signingKeys = privateKeys("Ed25519", ["sign"])
-  const agreementKeys = privateKeys("X25519", ["deriveBits"])
   return {
-    name: "webcrypto",
-    async aeadSeal(key, nonce, aad, plaintext) {
+    async seal(key, nonce, aad, plaintext) {
       const imported = await importAes(key, "encrypt")
       return new Uint8Array(await subtle.encrypt(gcm(nonce, aad), imported, source(plaintext)))
     },
-    async aeadOpen(key, nonce, aad, ciphertext) {
+    async open(key, nonce, aad, ciphertext) {
       const imported = await importAes(key, "decrypt")
       return new Uint8Array(await subtle.decrypt(gcm(nonce, aad), imported, source(ciphertext)))
     },
-    signatureKeyPair: async (privateKey) => ({
+  }
+}
+
+/** `undefined` for an algorithm that WebCrypto does not have. */
+export function webCryptoSignature(name: SignatureName): SignatureBackEnd | undefined {
+  const curve = webCryptoSignatures[name]
+  if (curve === undefined) return undefined
+  const { subtle } = globalThis.crypto
+  const { operation } = curve
+  const verifyKeys = publicKeys(curve, ["verify"])
+  const signingKeys = privateKeys(curve, ["sign"])
+  return {
+    keyPair: async (privateKey) => ({
       privateKey,
-      publicKey: await publicKeyOf("Ed25519", ["sign"], privateKey),
+      publicKey: await publicKeyOf(curve, ["sign"], privateKey),
     }),
     async sign(privateKey, message) {
       const key = await signingKeys(privateKey)
-      return new Uint8Array(await subtle.sign("Ed25519", key, source(message)))
+      return new Uint8Array(await subtle.sign(operation, key, source(message)))
     },
     async verify(publicKey, message, signature) {
       const key = await verifyKeys(publicKey)
-      return subtle.verify("Ed25519", key, source(signature), source(message))
+      return subtle.verify(operation, key, source(signature), source(message))
     },
-    kemKeyPair: async (privateKey) => ({
+  }
+}
+
+/** `undefined` for an algorithm that WebCrypto does not have. */
+export function webCryptoKem(name: KemName): KemBackEnd | undefined {
+  const curve = webCryptoKems[name]
+  if (curve === undefined) return undefined
+  const { subtle } = globalThis.crypto
+  const peerKeys = publicKeys(curve, [])
+  const agreementKeys = privateKeys(curve, ["deriveBits"])
+  return {
+    keyPair: async (privateKey) => ({
       privateKey,
-      publicKey: await publicKeyOf("X25519", ["deriveBits"], privateKey),
+      publicKey: await publicKeyOf(curve, ["deriveBits"], privateKey),
     }),
     async diffieHellman(privateKey, publicKey) {
-      const [key, peer] = await Promise.all([agreementKeys(privateKey), kemKeys(publicKey)])
-      return new Uint8Array(await subtle.deriveBits({ name: "X25519", public: peer }, key, 256))
+      const [key, peer] = await Promise.all([agreementKeys(privateKey), peerKeys(publicKey)])
+      const algorithm = { name: curve.key.name, public: peer }
+      return new Uint8Array(await subtle.deriveBits(algorithm, key, curve.secretBits))
     },
   }
 }
@@ -77,34 +85,41 @@ function importAes(key: Uint8Array, usage: "encrypt" | "decrypt"): Promise<Crypt
 }
 
 function importPrivate(
-  curve: Curve,
+  curve: WebCryptoCurve,
   usages: readonly KeyUsage[],
   privateKey: Uint8Array,
   extractable: boolean,
 ): Promise<CryptoKey> {
-  const pkcs8 = concatBytes(PKCS8_PREFIX[curve], privateKey)
-  return crypto.subtle.importKey("pkcs8", source(pkcs8), curve, extractable, [...usages])
+  const pkcs8 = concatBytes(curve.pkcs8, privateKey)
+  return crypto.subtle.importKey("pkcs8", source(pkcs8), curve.key, extractable, [...usages])
 }
 
+/** The engine computes it; its JWK form has one coordinate (RFC 8037) or two (RFC 7518 §6.2). */
 async function publicKeyOf(
-  curve: Curve,
+  curve: WebCryptoCurve,
   usages: readonly KeyUsage[],
   privateKey: Uint8Array,
 ): Promise<Uint8Array> {
   const key = await importPrivate(curve, usages, privateKey, true)
-  const { x } = await crypto.subtle.exportKey("jwk", key)
+  const { x, y } = await crypto.subtle.exportKey("jwk", key)
   if (x === undefined) throw new MlsError("internal", "an exported key has no public part")
-  const base64 = x.replaceAll("-", "+").replaceAll("_", "/")
+  if (y === undefined) return base64url(x)
+  return concatBytes(Uint8Array.of(4), base64url(x), base64url(y))
+}
+
+function base64url(text: string): Uint8Array {
+  const base64 = text.replaceAll("-", "+").replaceAll("_", "/")
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
 }
 
 /** Imports public keys once. */
-function publicKeys(curve: Curve, usages: readonly KeyUsage[]) {
+function publicKeys(curve: WebCryptoCurve, usages: readonly KeyUsage[]) {
   const known = new Map<string, Promise<CryptoKey>>()
   return (publicKey: Uint8Array): Promise<CryptoKey> => {
     const id = bytesToHex(publicKey)
     const key =
-      known.get(id) ?? crypto.subtle.importKey("raw", source(publicKey), curve, true, [...usages])
+      known.get(id) ??
+      crypto.subtle.importKey("raw", source(publicKey), curve.key, true, [...usages])
     known.delete(id)
     known.set(id, key)
     const [oldest] = known.keys()
@@ -114,7 +129,7 @@ function publicKeys(curve: Curve, usages: readonly KeyUsage[]) {
 }
 
 /** Imports private keys once for as long as their bytes live, and keeps no copy of them. */
-function privateKeys(curve: Curve, usages: readonly KeyUsage[]) {
+function privateKeys(curve: WebCryptoCurve, usages: readonly KeyUsage[]) {
   const known = new WeakMap<Uint8Array, Promise<CryptoKey>>()
   return (privateKey: Uint8Array): Promise<CryptoKey> => {
     const key = known.get(privateKey) ?? importPrivate(curve, usages, privateKey, false)

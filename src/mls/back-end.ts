@@ -1,29 +1,51 @@
-// RFC 9420 §5.1: the asynchronous half of a suite's cryptography, as a back end offers it.
+// RFC 9420 §5.1: the asynchronous half of a suite's cryptography, as back ends offer it, an algorithm at a time.
 
 import type { KeyPair } from "./crypto.ts"
 
-/** Raw operations on bytes; policy (labels, strict encodings, HPKE) lies above. */
-export interface BackEnd {
-  readonly name: "webcrypto" | "noble"
-  aeadSeal(
+/** Raw operations on bytes; policy (labels, encodings, which keys are refused, HPKE) lies above. */
+export interface AeadBackEnd {
+  seal(
     key: Uint8Array,
     nonce: Uint8Array,
     aad: Uint8Array,
     plaintext: Uint8Array,
   ): Promise<Uint8Array>
   /** Throws anything on failure; the caller gives it its type. */
-  aeadOpen(
+  open(
     key: Uint8Array,
     nonce: Uint8Array,
     aad: Uint8Array,
     ciphertext: Uint8Array,
   ): Promise<Uint8Array>
-  /** The pair of a private key (32-byte seed for Ed25519). */
-  signatureKeyPair(privateKey: Uint8Array): Promise<KeyPair>
+}
+
+/** Signatures are two numbers of fixed size: R and S as RFC 8032 encodes them, or ECDSA's big-endian r and s. */
+export interface SignatureBackEnd {
+  /** The pair of a private key that `SignatureRules` accept. */
+  keyPair(privateKey: Uint8Array): Promise<KeyPair>
   sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array>
-  /** Cofactorless; encodings were checked before. False or a throw: not valid. */
+  /** Without cofactor; `SignatureRules` have accepted the encodings. False or a throw: not valid. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>
-  kemKeyPair(privateKey: Uint8Array): Promise<KeyPair>
-  /** The raw shared secret. Throws anything for a public key that can't be used. */
+}
+
+export interface KemBackEnd {
+  /** The pair of a private key that `KemRules` accept. */
+  keyPair(privateKey: Uint8Array): Promise<KeyPair>
+  /** The raw shared secret: a u or x coordinate. Throws anything for a public key that can't be used. */
   diffieHellman(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>
+}
+
+export interface BackEnd {
+  /** "webcrypto" if any of the three is on it. */
+  readonly name: "webcrypto" | "noble"
+  readonly aead: AeadBackEnd
+  readonly signature: SignatureBackEnd
+  readonly kem: KemBackEnd
+}
+
+/** A promise that rejects with what a synchronous `operation` throws. */
+export function promised<T>(operation: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(operation())
+  })
 }

@@ -1,23 +1,20 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
-import type { BackEnd } from "./back-end.ts"
-import { nobleBackEnd } from "./back-end-noble.ts"
-import { webCryptoBackEnd } from "./back-end-webcrypto.ts"
-import { concatBytes, equalBytes } from "./bytes.ts"
+import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
-import { isStrictPoint, isStrictSignature } from "./ed25519-strict.ts"
 import { MlsError } from "./error.ts"
 import { hpke } from "./hpke.ts"
+import { kemRules } from "./kem-rules.ts"
 import { hashFunctions } from "./primitives.ts"
 import { labels } from "./registry.ts"
+import { signatureRules } from "./signature-rules.ts"
 import type { CipherSuite } from "./suites.ts"
-import { isUsableX25519Key } from "./x25519-strict.ts"
 
 export interface CryptoOptions {
   readonly suite: CipherSuite
-  /** "auto" (default): WebCrypto if a self-test succeeds on it, else noble. */
-  readonly backend?: "webcrypto" | "noble" | "auto"
+  /** "auto" (default): WebCrypto for each algorithm on which a self-test succeeds, else noble. */
+  readonly backend?: BackEndChoice
   /** Default: the platform's generator. */
   readonly random?: (length: number) => Uint8Array
 }
@@ -25,9 +22,11 @@ export interface CryptoOptions {
 /** Throws `MlsError` `unsupported` if the back end asked for does not work in this engine. */
 export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
   const { suite, backend = "auto", random = platformRandom } = options
-  const backEnd = await chooseBackEnd(suite, backend)
+  const { name, aead, signature: scheme, kem: group } = await chooseBackEnd(suite, backend)
+  const signatures = signatureRules[suite.signature.name]
+  const kems = kemRules[suite.kem.name]
   const hashes = hashFunctions(suite.hash.name)
-  const kem = hpke(suite, hashes, backEnd, random)
+  const kem = hpke(suite, hashes, { aead, kem: group }, random)
 
   const expandWithLabel = (
     secret: Uint8Array,
@@ -37,13 +36,14 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
   ) => hashes.expand(secret, kdfLabel(label, context, length), length)
 
   const verify = async ({ publicKey, label, content, signature }: SignatureToVerify) => {
-    if (!isStrictPoint(publicKey) || !isStrictSignature(signature)) return false
-    return backEnd.verify(publicKey, labelled(label, content), signature).catch(() => false)
+    const raw = signatures.decodeSignature(signature)
+    if (raw === undefined || !signatures.isPublicKey(publicKey)) return false
+    return scheme.verify(publicKey, labelled(label, content), raw).catch(() => false)
   }
 
   return {
     suite,
-    backend: backEnd.name,
+    backend: name,
     random,
     ...hashes,
     expandWithLabel,
@@ -57,27 +57,27 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
           writer.opaque(content)
         }, value),
       ),
-    aeadSeal: (key, nonce, aad, plaintext) => backEnd.aeadSeal(key, nonce, aad, plaintext),
+    aeadSeal: (key, nonce, aad, plaintext) => aead.seal(key, nonce, aad, plaintext),
     async aeadOpen(key, nonce, aad, ciphertext) {
       try {
-        return await backEnd.aeadOpen(key, nonce, aad, ciphertext)
+        return await aead.open(key, nonce, aad, ciphertext)
       } catch {
         throw new MlsError("aead_failed", "a ciphertext does not open", "5.1")
       }
     },
-    generateSignatureKeyPair: () => backEnd.signatureKeyPair(random(32)),
+    generateSignatureKeyPair: () => scheme.keyPair(signatures.privateKey(random)),
     async sign(privateKey, label, content) {
       // One engine's WebCrypto signs with the first 32 bytes of a longer key.
-      if (privateKey.length !== 32)
-        throw new MlsError("misuse", "an Ed25519 seed has 32 bytes", "5.1")
-      return backEnd.sign(privateKey, labelled(label, content))
+      if (!signatures.isPrivateKey(privateKey))
+        throw new MlsError("misuse", `no private key of ${suite.signature.name}`, "5.1")
+      return signatures.encodeSignature(await scheme.sign(privateKey, labelled(label, content)))
     },
     verify,
     verifyAll: (checks) => Promise.all(checks.map(verify)),
-    generateKemKeyPair: () => kem.deriveKeyPair(random(32)),
+    generateKemKeyPair: () => kem.deriveKeyPair(random(kems.privateKeySize)),
     deriveKemKeyPair: (ikm) => kem.deriveKeyPair(ikm),
     validateKemPublicKey(publicKey) {
-      if (!isUsableX25519Key(publicKey)) {
+      if (!kems.isPublicKey(publicKey)) {
         throw new MlsError("invalid_public_key", "a KEM public key can't be used", "5.1.3")
       }
     },
@@ -114,39 +114,4 @@ function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Arra
     writer.opaque(utf8(labels.prefix + label))
     writer.opaque(bytes)
   }, context)
-}
-
-async function chooseBackEnd(
-  suite: CipherSuite,
-  wanted: "webcrypto" | "noble" | "auto",
-): Promise<BackEnd> {
-  if (wanted === "noble") return nobleBackEnd(suite)
-  const native = webCryptoBackEnd(suite)
-  if (await works(native, suite)) return native
-  if (wanted === "auto") return nobleBackEnd(suite)
-  throw new MlsError("unsupported", `${suite.name}: this engine's WebCrypto can't do it`, "5.1")
-}
-
-/** One whole operation of each kind: the presence of a method says nothing about the curves behind it. */
-async function works(backEnd: BackEnd, suite: CipherSuite): Promise<boolean> {
-  const key = new Uint8Array(32).fill(7)
-  const aeadKey = key.subarray(0, suite.aead.keySize)
-  const nonce = key.subarray(0, suite.aead.nonceSize)
-  try {
-    const signer = await backEnd.signatureKeyPair(key)
-    const signature = await backEnd.sign(key, EMPTY)
-    const sealed = await backEnd.aeadSeal(aeadKey, nonce, EMPTY, key)
-    const a = await backEnd.kemKeyPair(key)
-    const b = await backEnd.kemKeyPair(concatBytes(key.subarray(1), Uint8Array.of(9)))
-    return (
-      (await backEnd.verify(signer.publicKey, EMPTY, signature)) &&
-      equalBytes(await backEnd.aeadOpen(aeadKey, nonce, EMPTY, sealed), key) &&
-      equalBytes(
-        await backEnd.diffieHellman(a.privateKey, b.publicKey),
-        await backEnd.diffieHellman(b.privateKey, a.publicKey),
-      )
-    )
-  } catch {
-    return false
-  }
 }

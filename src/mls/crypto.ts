@@ -23,6 +23,7 @@ export interface SignatureToVerify {
 
 export interface MlsCrypto {
   readonly suite: CipherSuite
+  /** "webcrypto" if any part of it is on WebCrypto. */
   readonly backend: "webcrypto" | "noble"
   /** Fresh random bytes from the injected source. */
   random(length: number): Uint8Array

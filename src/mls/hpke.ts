@@ -1,20 +1,16 @@
 // RFC 9180: hybrid public-key encryption in base mode, with the parameters of a suite.
 
-import type { BackEnd } from "./back-end.ts"
+import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
 import { concatBytes } from "./bytes.ts"
 import type { HpkeCiphertext, KeyPair } from "./crypto.ts"
 import { MlsError } from "./error.ts"
+import { kemRules } from "./kem-rules.ts"
 import type { HashFunctions } from "./primitives.ts"
 import type { CipherSuite } from "./suites.ts"
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
 const u16 = (value: number) => Uint8Array.of(value >> 8, value & 0xff)
 const EMPTY = new Uint8Array()
-
-/** Sizes of X25519 (RFC 9180 §7.1), in bytes. */
-const SECRET_SIZE = 32
-const PUBLIC_KEY_SIZE = 32
-const PRIVATE_KEY_SIZE = 32
 
 export interface Hpke {
   /** `DeriveKeyPair` (§7.1.3). */
@@ -47,10 +43,11 @@ interface Context {
 export function hpke(
   suite: CipherSuite,
   hashes: HashFunctions,
-  backEnd: BackEnd,
+  backEnd: { readonly aead: AeadBackEnd; readonly kem: KemBackEnd },
   random: (length: number) => Uint8Array,
 ): Hpke {
   const { kem, aead } = suite
+  const rules = kemRules[kem.name]
   const kemId = concatBytes(utf8("KEM"), u16(kem.hpkeId))
   const suiteId = concatBytes(utf8("HPKE"), u16(kem.hpkeId), u16(kem.hpkeKdfId), u16(aead.hpkeId))
 
@@ -67,7 +64,7 @@ export function hpke(
   // §4.1 ExtractAndExpand.
   const sharedSecret = (dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array) => {
     const prk = labeledExtract(kemId, EMPTY, "eae_prk", dh)
-    return labeledExpand(kemId, prk, "shared_secret", concatBytes(enc, recipient), SECRET_SIZE)
+    return labeledExpand(kemId, prk, "shared_secret", concatBytes(enc, recipient), rules.secretSize)
   }
 
   // §5.1 KeySchedule, mode_base.
@@ -85,23 +82,41 @@ export function hpke(
 
   const deriveKeyPair = (ikm: Uint8Array) => {
     const prk = labeledExtract(kemId, EMPTY, "dkp_prk", ikm)
-    return backEnd.kemKeyPair(labeledExpand(kemId, prk, "sk", EMPTY, PRIVATE_KEY_SIZE))
+    const privateKey = rules.derivePrivateKey((label, info, length) =>
+      labeledExpand(kemId, prk, label, info, length),
+    )
+    return backEnd.kem.keyPair(privateKey)
+  }
+
+  // §7.1.4: an all-zero shared secret is refused, whatever the back end does about it.
+  const agree = async (
+    privateKey: Uint8Array,
+    publicKey: Uint8Array,
+    code: "invalid_public_key" | "aead_failed",
+  ) => {
+    const refused = new MlsError(code, "a KEM public key can't be used", "5.1.3")
+    if (!rules.isPublicKey(publicKey)) throw refused
+    const secret = await backEnd.kem.diffieHellman(privateKey, publicKey).catch(() => {
+      throw refused
+    })
+    if (secret.every((byte) => byte === 0)) throw refused
+    return secret
   }
 
   const setupSender = async (publicKey: Uint8Array, info: Uint8Array) => {
-    const ephemeral = await deriveKeyPair(random(SECRET_SIZE))
-    const dh = await agree(backEnd, ephemeral.privateKey, publicKey, "invalid_public_key")
+    const ephemeral = await deriveKeyPair(random(rules.privateKeySize))
+    const dh = await agree(ephemeral.privateKey, publicKey, "invalid_public_key")
     const shared = sharedSecret(dh, ephemeral.publicKey, publicKey)
     return { kemOutput: ephemeral.publicKey, context: keySchedule(shared, info) }
   }
 
   const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) => {
-    if (privateKey.length !== PRIVATE_KEY_SIZE) {
-      throw new MlsError("misuse", `a KEM private key has ${PRIVATE_KEY_SIZE} bytes`, "5.1")
+    if (!rules.isPrivateKey(privateKey)) {
+      throw new MlsError("misuse", `no private key of ${kem.name}`, "5.1")
     }
     const [{ publicKey }, dh] = await Promise.all([
-      backEnd.kemKeyPair(privateKey),
-      agree(backEnd, privateKey, kemOutput, "aead_failed"),
+      backEnd.kem.keyPair(privateKey),
+      agree(privateKey, kemOutput, "aead_failed"),
     ])
     return keySchedule(sharedSecret(dh, kemOutput, publicKey), info)
   }
@@ -113,13 +128,13 @@ export function hpke(
     deriveKeyPair,
     async seal(publicKey, info, plaintext) {
       const { kemOutput, context } = await setupSender(publicKey, info)
-      const ciphertext = await backEnd.aeadSeal(context.key, context.nonce, EMPTY, plaintext)
+      const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
       return { kemOutput, ciphertext }
     },
     async open(privateKey, info, { kemOutput, ciphertext }) {
       const context = await setupReceiver(privateKey, kemOutput, info)
       try {
-        return await backEnd.aeadOpen(context.key, context.nonce, EMPTY, ciphertext)
+        return await backEnd.aead.open(context.key, context.nonce, EMPTY, ciphertext)
       } catch {
         throw new MlsError("aead_failed", "an HPKE ciphertext does not open", "5.1.3")
       }
@@ -133,20 +148,4 @@ export function hpke(
       return exported(context, exporterContext, length)
     },
   }
-}
-
-/** RFC 9180 §7.1.4: an all-zero shared secret is refused, whatever the back end does about it. */
-async function agree(
-  backEnd: BackEnd,
-  privateKey: Uint8Array,
-  publicKey: Uint8Array,
-  code: "invalid_public_key" | "aead_failed",
-): Promise<Uint8Array> {
-  const refused = new MlsError(code, "a KEM public key can't be used", "5.1.3")
-  if (publicKey.length !== PUBLIC_KEY_SIZE) throw refused
-  const secret = await backEnd.diffieHellman(privateKey, publicKey).catch(() => {
-    throw refused
-  })
-  if (secret.every((byte) => byte === 0)) throw refused
-  return secret
 }

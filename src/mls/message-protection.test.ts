@@ -16,7 +16,14 @@ import {
 import { contentTypes, labels, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
 import { type SecretTree, createSecretTree } from "./secret-tree.ts"
 import { leafIndex } from "./tree-math.ts"
-import { bytes, hex, implemented, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
+import {
+  bytes,
+  hex,
+  implemented,
+  privateKey,
+  vectorBackEnds,
+  vectorCrypto,
+} from "./vectors.fixture.ts"
 
 interface MessageProtectionVector {
   readonly cipher_suite: number
@@ -259,12 +266,12 @@ function epochOf(crypto: MlsCrypto, source: MessageProtectionVector) {
   const senderDataSecret = bytes(source.sender_data_secret)
   const secretTree = createSecretTree(bytes(source.encryption_secret), 2)
   const membership = { groupContext: context, membershipKey: bytes(source.membership_key) }
-  const privateKey = bytes(source.signature_priv)
+  const signingKey = privateKey(source, source.signature_priv)
 
   const publicKey = async () => {
     if (source.signature_pub !== "") return bytes(source.signature_pub)
     // With this "randomness" the generated key is the one of the case.
-    const generator = await vectorCrypto(source, "noble", () => privateKey)
+    const generator = await vectorCrypto(source, "noble", () => signingKey)
     return (await generator.generateSignatureKeyPair()).publicKey
   }
 
@@ -273,7 +280,7 @@ function epochOf(crypto: MlsCrypto, source: MessageProtectionVector) {
     const { groupId, epoch } = context
     const content = { groupId, epoch, sender, authenticatedData, ...bodyOf(kind, source) }
     const tbs = framedContentTbs(wireFormat, content, context)
-    const signature = await crypto.sign(privateKey, labels.framedContentTbs, tbs)
+    const signature = await crypto.sign(signingKey, labels.framedContentTbs, tbs)
     const confirmationTag = kind === "commit" ? crypto.hash(bytes("00")) : undefined
     return { wireFormat, content, auth: { signature, confirmationTag } }
   }

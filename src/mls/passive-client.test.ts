@@ -11,7 +11,7 @@ import { processMessage } from "./process.ts"
 import { verifyGroupInfo } from "./group-info.ts"
 import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
 import { labels, wireFormats } from "./registry.ts"
-import { bytes, implemented, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
+import { bytes, implemented, privateKey, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
 import { decodeGroupInfo, decodeGroupSecrets } from "./welcome-codec.ts"
 import { joinGroup } from "./welcome.ts"
 
@@ -104,7 +104,7 @@ describe("welcome", () => {
         const groupSecrets = decode(
           decodeGroupSecrets,
           await crypto.decryptWithLabel(
-            bytes(vector.init_priv),
+            privateKey(vector, vector.init_priv),
             labels.welcome,
             encryptedGroupInfo,
             forUs.encryptedGroupSecrets,
@@ -135,9 +135,9 @@ function ownKeyPackage(vector: PassiveClient): OwnKeyPackage {
   return {
     keyPackage,
     bytes: encode(encodeKeyPackage, keyPackage),
-    initPrivateKey: bytes(vector.init_priv),
-    encryptionPrivateKey: bytes(vector.encryption_priv),
-    signaturePrivateKey: bytes(vector.signature_priv),
+    initPrivateKey: privateKey(vector, vector.init_priv),
+    encryptionPrivateKey: privateKey(vector, vector.encryption_priv),
+    signaturePrivateKey: privateKey(vector, vector.signature_priv),
   }
 }
 

@@ -7,7 +7,7 @@ export type AeadName = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
 export type KemName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
 export type SignatureName = "Ed25519" | "P-256" | "P-384" | "P-521" | "Ed448"
 
-/** What a suite consists of; sizes in bytes. */
+/** What a suite consists of; sizes in bytes. Sizes of keys belong to the algorithms (`kem-rules`, `signature-rules`). */
 export interface CipherSuite {
   readonly id: number
   readonly name: string
@@ -18,12 +18,31 @@ export interface CipherSuite {
     readonly keySize: number
     readonly nonceSize: number
   }
+  /** RFC 9180 §7.1, §7.2. */
   readonly kem: { readonly name: KemName; readonly hpkeId: number; readonly hpkeKdfId: number }
+  /** The name of an ECDSA curve stands for ECDSA with the suite's hash. */
   readonly signature: { readonly name: SignatureName; readonly scheme: number }
 }
 
 const sha256 = { name: "SHA-256", size: 32 } as const
+const sha384 = { name: "SHA-384", size: 48 } as const
+const sha512 = { name: "SHA-512", size: 64 } as const
+
 const aes128 = { name: "AES-128-GCM", hpkeId: 0x0001, keySize: 16, nonceSize: 12 } as const
+const aes256 = { name: "AES-256-GCM", hpkeId: 0x0002, keySize: 32, nonceSize: 12 } as const
+const chacha = { name: "ChaCha20-Poly1305", hpkeId: 0x0003, keySize: 32, nonceSize: 12 } as const
+
+const dhP256 = { name: "P-256", hpkeId: 0x0010, hpkeKdfId: 0x0001 } as const
+const dhP384 = { name: "P-384", hpkeId: 0x0011, hpkeKdfId: 0x0002 } as const
+const dhP521 = { name: "P-521", hpkeId: 0x0012, hpkeKdfId: 0x0003 } as const
+const x25519 = { name: "X25519", hpkeId: 0x0020, hpkeKdfId: 0x0001 } as const
+const x448 = { name: "X448", hpkeId: 0x0021, hpkeKdfId: 0x0003 } as const
+
+const ecdsaP256 = { name: "P-256", scheme: 0x0403 } as const
+const ecdsaP384 = { name: "P-384", scheme: 0x0503 } as const
+const ecdsaP521 = { name: "P-521", scheme: 0x0603 } as const
+const ed25519 = { name: "Ed25519", scheme: 0x0807 } as const
+const ed448 = { name: "Ed448", scheme: 0x0808 } as const
 
 const SUITES: readonly CipherSuite[] = [
   {
@@ -31,8 +50,56 @@ const SUITES: readonly CipherSuite[] = [
     name: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
     hash: sha256,
     aead: aes128,
-    kem: { name: "X25519", hpkeId: 0x0020, hpkeKdfId: 0x0001 },
-    signature: { name: "Ed25519", scheme: 0x0807 },
+    kem: x25519,
+    signature: ed25519,
+  },
+  {
+    id: 0x0002,
+    name: "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+    hash: sha256,
+    aead: aes128,
+    kem: dhP256,
+    signature: ecdsaP256,
+  },
+  {
+    id: 0x0003,
+    name: "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
+    hash: sha256,
+    aead: chacha,
+    kem: x25519,
+    signature: ed25519,
+  },
+  {
+    id: 0x0004,
+    name: "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448",
+    hash: sha512,
+    aead: aes256,
+    kem: x448,
+    signature: ed448,
+  },
+  {
+    id: 0x0005,
+    name: "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
+    hash: sha512,
+    aead: aes256,
+    kem: dhP521,
+    signature: ecdsaP521,
+  },
+  {
+    id: 0x0006,
+    name: "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
+    hash: sha512,
+    aead: chacha,
+    kem: x448,
+    signature: ed448,
+  },
+  {
+    id: 0x0007,
+    name: "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+    hash: sha384,
+    aead: aes256,
+    kem: dhP384,
+    signature: ecdsaP384,
   },
 ]
 

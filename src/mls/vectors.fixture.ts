@@ -2,6 +2,7 @@
 
 import type { MlsCrypto } from "./crypto.ts"
 import { createCrypto } from "./backend.ts"
+import { kemRules } from "./kem-rules.ts"
 import { cipherSuite } from "./suites.ts"
 
 export { bytesToHex as hex } from "./bytes.ts"
@@ -14,7 +15,9 @@ export function bytes(hex: string): Uint8Array {
 export const vectorBackEnds = ["webcrypto", "noble"] as const
 
 /** Suites that this build implements; vectors of others are not counted. */
-export const implementedSuites: readonly number[] = [0x0001]
+export const implementedSuites: readonly number[] = [
+  0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007,
+]
 
 interface ForSuite {
   readonly cipher_suite: number
@@ -23,6 +26,12 @@ interface ForSuite {
 /** The cases of implemented suites. */
 export function implemented<T extends ForSuite>(cases: readonly T[]): T[] {
   return cases.filter((vector) => implementedSuites.includes(vector.cipher_suite))
+}
+
+/** A private key of a vector. The scalars of suite 5 stand there without the zeros that they begin with. */
+export function privateKey(vector: ForSuite, hex: string): Uint8Array {
+  const { privateKeySize } = kemRules[cipherSuite(vector.cipher_suite).kem.name]
+  return bytes(hex.padStart(2 * privateKeySize, "0"))
 }
 
 export function vectorCrypto(

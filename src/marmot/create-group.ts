@@ -27,7 +27,7 @@ import type {
 import { MarmotError } from "./error.ts"
 import { addProposal, adminPolicyProposal, welcomeFor } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
-import { mlsContext } from "./transition.ts"
+import { inviterContext, mlsContext } from "./transition.ts"
 
 export interface NewGroup {
   readonly device: DeviceIdentity
@@ -62,7 +62,7 @@ export async function createMarmotGroup(env: EngineEnv, params: NewGroup): Promi
   if (params.invitees.length === 0) {
     return { group: newGroup(groupId, params.device, [origin]), effects: [] }
   }
-  const created = await createCommit(mlsContext(env), founded, { proposals })
+  const created = await createCommit(inviterContext(env), founded, { proposals })
   const id = bytesToHex(sha256(created.commit))
   const edge = { ...judgeCommit(founded, created.next, created.summary, env.now), own: true }
   const first = { id, parent: origin.id, epoch: 1, mls: created.next, edge, judged: true }

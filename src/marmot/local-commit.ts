@@ -19,7 +19,7 @@ import { IntentRefused } from "./intent-refused.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { sealForGroup } from "./local-send.ts"
 import { componentIds } from "./registry.ts"
-import type { Transition } from "./transition.ts"
+import { inviterContext, type Transition } from "./transition.ts"
 
 export interface CommitPlan {
   readonly options: CreateCommitOptions
@@ -63,7 +63,7 @@ export function adminPolicyProposal(admins: readonly string[]): Proposal {
 export async function stage(t: Transition, intent: Intent | null, plan: CommitPlan): Promise<void> {
   const { tip } = t
   if (tip.mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
-  const created = await createCommit(t.mls, tip.mls, plan.options)
+  const created = await createCommit(inviterContext(t.env), tip.mls, plan.options)
   const id = bytesToHex(sha256(created.commit))
   const edge = judgeCommit(tip.mls, created.next, created.summary, t.env.now)
   const event = sealForGroup(t, created.commit, { createdAt: Math.floor(t.env.now / 1000) })

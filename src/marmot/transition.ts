@@ -60,7 +60,12 @@ export class Transition {
   }
 }
 
-/** Lifetimes are judged by who invites, not by who receives: clocks must never decide which Commit is valid. */
+/** Without a clock: no two members may judge a received Commit differently because their clocks differ. */
 export function mlsContext(env: EngineEnv): MlsContext {
-  return { crypto: env.crypto, now: Math.floor(env.now / 1000), auth: accountService(env.crypto) }
+  return { crypto: env.crypto, auth: accountService(env.crypto) }
+}
+
+/** For Commits of our own: whoever invites makes sure that the KeyPackages are valid today. */
+export function inviterContext(env: EngineEnv): MlsContext {
+  return { ...mlsContext(env), now: Math.floor(env.now / 1000) }
 }

@@ -201,9 +201,13 @@ async function checkNewLeaves(
   list: ProposalList,
   groupExtensions: readonly Extension[],
 ): Promise<void> {
-  const { crypto, now } = ctx
+  const { crypto } = ctx
   const { groupId } = state.groupContext
-  await validateKeyPackages(crypto, list.adds, { groupExtensions, now })
+  await validateKeyPackages(crypto, list.adds, {
+    groupExtensions,
+    // §7.3: RECOMMENDED on receipt; without a clock the answer is the same for everyone.
+    ...(ctx.now !== undefined && { now: ctx.now }),
+  })
   const replacements = list.updates.map((update) => {
     const replaced = leafNode(state.tree, update.leafIndex)
     if (replaced === undefined) {

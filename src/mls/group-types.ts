@@ -87,8 +87,8 @@ export interface MlsLimits {
 /** What every operation gets from outside. */
 export interface MlsContext {
   readonly crypto: MlsCrypto
-  /** The time in seconds since 1970, for lifetimes (§7.2). */
-  readonly now: number
+  /** The time in seconds since 1970; without it lifetimes (§7.2) are not checked. */
+  readonly now?: number
   /** Without it every credential is accepted. */
   readonly auth?: AuthenticationService
   readonly psks?: PskStore

@@ -136,6 +136,26 @@ describe("leaving", () => {
     expect(ada.outcomes().every((line) => line.endsWith(": ok"))).toBe(true)
   })
 
+  test("an admin whose stepping down loses against a rival steps down again", async () => {
+    const { world, people } = await worldOf(["ada", "bo", "cy"])
+    const [ada, bo, cy] = people
+    await ada.want({ type: "update", admins: [ada.pubkey, bo.pubkey] })
+    await world.settle()
+    const [low, high] = ada.pubkey < bo.pubkey ? [ada, bo] : [bo, ada]
+    await low.rename("kept")
+    const rival = low.publication
+    await high.want({ type: "leave" })
+    await world.accept(high.publication)
+    expect(standing(high)).toBe("leaving")
+    // What it said on its branch must not make that one stronger; the rival is as long then.
+    await world.accept(rival)
+    await world.settle()
+    expect(standing(high)).toBe("left")
+    expectAgreement([low, cy])
+    expect(summary(cy.group)).toMatchObject({ name: "kept", admins: [low.pubkey] })
+    expect(members(cy)).toHaveLength(2)
+  })
+
   test("an admin whose stepping down no relay takes stays", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people

@@ -1,7 +1,13 @@
 // Marmot member departure: leaving, and committing the departure of others.
 
 import { sha256 } from "@noble/hashes/sha2.js"
-import { createProposal, MlsError, proposalTypes } from "../mls/index.ts"
+import {
+  type CreateCommitOptions,
+  createProposal,
+  type GroupState,
+  MlsError,
+  proposalTypes,
+} from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { hasProposedDeparture, waitingDepartures } from "./departure.ts"
 import type { Intent } from "./engine-types.ts"
@@ -20,7 +26,7 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
   const { mls } = t.tip
   if (mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
   const self = t.group.device.pubkey
-  const { leaves, admins } = factsOf(mls)
+  const { leaves } = factsOf(mls)
   if (leaves.length === 1) {
     t.set({ standing: "left", intents: [] })
     t.emit({ type: "ended", how: "left", actor: undefined })
@@ -28,7 +34,7 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
     return
   }
   if (isActiveAdmin(mls, self)) {
-    const others = admins.filter((admin) => admin !== self)
+    const others = otherAdmins(t, mls)
     if (others.length === 0) {
       throw new IntentRefused("last_admin", "make someone else an admin before you leave")
     }
@@ -49,8 +55,12 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
  */
 export async function renewDeparture(t: Transition): Promise<void> {
   const { mls } = t.tip
-  if (t.group.leaving === undefined || mls === undefined) return
-  if (!hasProposedDeparture(mls)) await proposeDeparture(t)
+  if (t.group.leaving === undefined || mls === undefined || hasProposedDeparture(mls)) return
+  if (!isActiveAdmin(mls, t.group.device.pubkey)) return proposeDeparture(t)
+  // The Commit by which we stepped down has lost: do it again, unless nobody else is left to do an admin's work.
+  const others = otherAdmins(t, mls)
+  if (others.length === 0) t.set({ leaving: undefined })
+  else await stageForNobody(t, { proposals: [adminPolicyProposal(others)] })
 }
 
 /** The SelfRemoves of others, once their time has come and nobody else has committed them. */
@@ -61,13 +71,20 @@ export async function commitDepartures(t: Transition): Promise<void> {
   t.set({ autoCommitAt: undefined })
   if (leaving !== undefined || mls === undefined) return
   const proposalRefs = waitingDepartures(mls).map((departure) => departure.ref)
-  if (proposalRefs.length === 0) return
+  if (proposalRefs.length > 0) await stageForNobody(t, { proposalRefs })
+}
+
+/** Nobody waits for the answer; a Commit that can't be made must not stop the step. */
+async function stageForNobody(t: Transition, options: CreateCommitOptions): Promise<void> {
   try {
-    await stage(t, null, { options: { proposalRefs }, invitees: [] })
+    await stage(t, null, { options, invitees: [] })
   } catch (error) {
-    // Nobody waits for this Commit; what others proposed must never stop a step.
     if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
   }
+}
+
+function otherAdmins(t: Transition, mls: GroupState): string[] {
+  return factsOf(mls).admins.filter((admin) => admin !== t.group.device.pubkey)
 }
 
 async function proposeDeparture(t: Transition): Promise<void> {

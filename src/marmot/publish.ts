@@ -47,7 +47,9 @@ function abandonPending(t: Transition): void {
   const { pending } = t.group
   if (pending === undefined) return
   t.set({ pending: undefined, lifecycle: "stable" })
-  if (pending.intent !== null) {
+  // Nobody waited for it: our stepping down for a departure was refused, so we stay.
+  if (pending.intent === null) t.set({ leaving: undefined })
+  else {
     t.failIntent(pending.intent.intentId, "publish_rejected", "no relay accepted the change")
   }
   admitRetained(t)

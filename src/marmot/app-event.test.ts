@@ -93,6 +93,12 @@ describe("round trip (marmot-wire §8.1)", () => {
   })
 })
 
+/** An event whose id fits `content`, in which `content` is written as `raw`. */
+function written(content: string, raw: string): string {
+  const event = chatEvent({ ...author, content })
+  return JSON.stringify(event).replace(JSON.stringify(content), raw)
+}
+
 describe("what is dropped", () => {
   const others = JSON.stringify(
     chatEvent({ ...author, pubkey: accountNamed("other"), content: "x" }),
@@ -145,10 +151,10 @@ describe("what is dropped", () => {
     ["content that is no text", withRaw("content", "null")],
     ["half a surrogate pair", withRaw("content", '"\\ud83d"')],
     ["the halves in the wrong order", withRaw("content", '"\\ude00\\ud83d"')],
-    ["an unknown escape", withRaw("content", '"\\x41"')],
+    ["an unknown escape", written("x41", '"\\x41"')],
     ["a short escape", withRaw("content", '"\\u12"')],
-    ["a raw line break", withRaw("content", '"a\nb"')],
-    ["a raw control character", withRaw("content", '"a\u0000b"')],
+    ["a raw line break", written("a\nb", '"a\nb"')],
+    ["a raw control character", written("a\u0000b", '"a\u0000b"')],
     ["an open string", withRaw("content", '"abc')],
   ])("%s", (_, text) => {
     expect(codeFor(text)).toBe("invalid_app_event")
@@ -170,6 +176,14 @@ describe("what is dropped", () => {
       const payload = new Uint8Array([...bytes(json.slice(0, -2)), ...bad, ...bytes('"}')])
       expect(codeOf(() => decodeAppEvent(payload, AUTHOR))).toBe("invalid_app_event")
     }
+  })
+
+  test("bytes that are no UTF-8, even with the id of what they would be repaired to", () => {
+    const repaired = JSON.stringify(chatEvent({ ...author, content: "\ufffd" }))
+    const [before = "", after = ""] = repaired.split("\ufffd")
+    const payload = new Uint8Array([...bytes(before), 0xff, ...bytes(after)])
+    expect(decodeText(repaired).content).toBe("\ufffd")
+    expect(codeOf(() => decodeAppEvent(payload, AUTHOR))).toBe("invalid_app_event")
   })
 
   test("payloads beyond the limit, and deep nesting, without much work", () => {

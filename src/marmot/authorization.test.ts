@@ -3,14 +3,19 @@ import {
   type CreateCommitOptions,
   encode,
   encodeRequiredCapabilities,
+  exportGroupInfo,
+  joinByExternalCommit,
   leafNodeOf,
+  processMessage,
   type Proposal,
   proposalTypes,
 } from "../mls/index.ts"
 import { hexToBytes } from "../nostr/event.ts"
 import { authorizeProposal } from "./authorization.ts"
+import { keyPackageOptions } from "./capabilities.ts"
+import { judgeCommit } from "./commit-edge.ts"
 import { encodeMessageRetention } from "./components/message-retention.ts"
-import { accountNamed, codeOf, rejectionCode } from "./device.fixture.ts"
+import { accountNamed, codeOf, deviceOf, NOW, rejectionCode } from "./device.fixture.ts"
 import {
   componentUpdate,
   fiveLeaves,
@@ -104,6 +109,26 @@ describe("Commits of members who are no admins (behaviour §4)", () => {
     expect(await rejectionCode(judge(membership, "carol", mixed))).toBe("authorization_failed")
     expect((await judge(membership, "alice", mixed)).privileged).toBe(true)
   })
+})
+
+test("nobody joins by an external Commit (marmot-wire §4.7)", async () => {
+  const { context, crypto, states } = m
+  const device = await deviceOf(crypto, "stranger")
+  const options = keyPackageOptions(device, NOW)
+  const { commit } = await joinByExternalCommit(context, {
+    groupInfo: await exportGroupInfo(context, states.alice, {
+      externalPub: true,
+      ratchetTree: true,
+    }),
+    credential: options.credential,
+    capabilities: options.capabilities,
+    signatureKeyPair: device.signatureKeyPair,
+    ...(options.leafExtensions && { leafExtensions: options.leafExtensions }),
+  })
+  const processed = await processMessage(context, states.alice, commit)
+  if (processed.kind !== "commit") throw new Error("not a Commit")
+  const judged = () => judgeCommit(states.alice, processed.next, processed.commit, 0)
+  expect(codeOf(judged)).toBe("authorization_failed")
 })
 
 describe("Commits of admins", () => {

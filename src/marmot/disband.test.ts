@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest"
-import { type Proposal, proposalTypes } from "../mls/index.ts"
+import { createCommit, type Proposal, proposalTypes } from "../mls/index.ts"
+import { judgeCommit } from "./commit-edge.ts"
 import { accountNamed, rejectionCode } from "./device.fixture.ts"
 import {
+  aliceAlone,
   componentUpdate,
   fiveLeaves,
   judge,
@@ -63,9 +65,24 @@ describe("disbanding (behaviour §5.3)", () => {
       "with an Add",
       () => disband(m, { proposalType: proposalTypes.add, keyPackage: m.eve.keyPackage }),
     ],
+    [
+      "with another change instead of the policy",
+      () => [setLifecycle("disbanded"), rename("Gone"), ...others(m)],
+    ],
     ["with nothing but the state", () => [setLifecycle("disbanded")]],
   ] as const)("%s it is no edge", async (_, proposals) => {
     expect(await refusal("alice", ...proposals())).toBe("authorization_failed")
+  })
+
+  test("a group of one removes nobody, and still names its only admin", async () => {
+    const { context, state } = await aliceAlone()
+    const judgeAlone = async (...proposals: Proposal[]) => {
+      const { next, summary } = await createCommit(context, state, { proposals })
+      return judgeCommit(state, next, summary, 0)
+    }
+    const edge = await judgeAlone(setLifecycle("disbanded"), setAdmins("alice"))
+    expect(edge).toMatchObject({ disbands: true, privileged: true })
+    expect(await rejectionCode(judgeAlone(setLifecycle("disbanded")))).toBe("authorization_failed")
   })
 
   test("nothing of it by reference", async () => {
@@ -94,6 +111,7 @@ describe("disbanding (behaviour §5.3)", () => {
     for (const proposals of [
       [setLifecycle("active")],
       [...enable, rename("New")],
+      [setLifecycle("active"), rename("New")],
       [setLifecycle("disbanded"), requireComponents(REQUIRED)],
       disband(legacy),
     ]) {

@@ -121,6 +121,13 @@ describe("verification", () => {
     expect(codeOf(() => verifyIdentityProof(VECTOR, unknown))).toBe("invalid_identity_proof")
   })
 
+  test("refuses a valid proof by another account for the same leaf key", () => {
+    const other = accountNamed("other")
+    const proof = identityProofFrom(template, finalizeEvent(template, secretKeyOf("other")), other)
+    verifyIdentityProof(proof, { ...KEY, account: hexToBytes(other) })
+    expect(codeOf(() => verifyIdentityProof(proof, expected))).toBe("invalid_identity_proof")
+  })
+
   test("refuses an account that is no Nostr key", () => {
     const notOnCurve = { ...expected, account: new Uint8Array(32).fill(0xff) }
     expect(codeOf(() => verifyIdentityProof(VECTOR, notOnCurve))).toBe("invalid_identity")

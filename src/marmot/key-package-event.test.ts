@@ -369,7 +369,23 @@ describe("choosing (§5, §7.6)", () => {
     expect(await chosen([resort, single])).toBe(single.id)
   })
 
-  test("then the freshest, and of equally fresh ones the lower reference, in any order", async () => {
+  test("then the freshest, whichever reference is lower", async () => {
+    const [a, b] = await Promise.all(
+      [1, 2].map(() => generateOwnKeyPackage(crypto, { device, now: MS })),
+    )
+    if (a === undefined || b === undefined) throw new Error("no packages")
+    const at = (one: OwnKeyPackage, slot: string, createdAt: number) =>
+      finalizeEvent(
+        keyPackageTemplate(crypto, one, { slot: slot.repeat(32), createdAt }),
+        secretKeyOf("invitee"),
+      )
+    const freshA = [at(a, "01", NOW), at(b, "02", NOW - 1)] as const
+    expect(await chosen(freshA)).toBe(freshA[0].id)
+    const freshB = [at(a, "01", NOW - 1), at(b, "02", NOW)] as const
+    expect(await chosen(freshB)).toBe(freshB[1].id)
+  })
+
+  test("of equally fresh ones the lower reference counts, in any order", async () => {
     const slot = (n: number) => `${n}0`.repeat(32)
     const events = await Promise.all([
       published(lastResort, { slot: slot(1), createdAt: NOW - 1 }),

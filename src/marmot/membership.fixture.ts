@@ -68,7 +68,20 @@ export const removeLeaf = (m: Membership, leaf: Leaf): Proposal => ({
 })
 export const SELF_REMOVE: Proposal = { proposalType: proposalTypes.selfRemove }
 
-function extensionsFor(lifecycle: boolean): Extension[] {
+/** Alice and nobody else, the only admin. */
+export async function aliceAlone(extensions = extensionsFor(true)) {
+  const crypto = await testCrypto()
+  const context = mlsContext({ crypto, now: NOW * 1000, random: () => new Uint8Array() })
+  const alice = await deviceOf(crypto, "alice")
+  const state = await createGroup(context, {
+    groupId: new Uint8Array(32).fill(1),
+    keyPackage: await generateKeyPackage(crypto, keyPackageOptions(alice, NOW)),
+    extensions,
+  })
+  return { context, state }
+}
+
+export function extensionsFor(lifecycle: boolean): Extension[] {
   const components = new Map([
     [componentIds.groupProfile, encodeGroupProfile({ name: "Five", description: "" })],
     [componentIds.adminPolicy, encodeAdminPolicy({ admins: [hexToBytes(accountNamed("alice"))] })],

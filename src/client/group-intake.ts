@@ -224,6 +224,8 @@ export class GroupIntake {
       if (groupId !== undefined) this.#advance(draft, groupId, url, at)
     }
     draft.swap(() => this.#complete.add(url))
+    // Messages wait until we know where the group is.
+    draft.after(() => this.#options.outbox.wake(url))
   }
 
   /** Not beyond what the engine still wants to be asked for again. */

@@ -40,6 +40,7 @@ async function open(store: Store, pool: FakePool, now?: () => number): Promise<R
       return Promise.resolve()
     },
     progressed: () => Promise.resolve(),
+    isDue: () => true,
   })
   await outbox.load()
   outbox.start()

@@ -41,6 +41,8 @@ const MAX_WRITTEN = 1_024
 export interface PublicationObserver {
   /** The first acceptance, or refusal by all. Once per event; a crash may repeat it. */
   concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void>
+  /** Whether the relay may have it now; whoever says no wakes the outbox when the answer is another. */
+  isDue(publication: Publication, url: string): boolean
   /** Any target's state has changed. */
   progressed(draft: Draft, publication: Publication): Promise<void>
 }
@@ -177,6 +179,10 @@ export class Outbox {
       world: this.#world,
       answered: (eventId, answer) => this.#answered(eventId, url, answer),
       wanted: (eventId) => this.#isOwed(eventId, url),
+      due: (eventId) => {
+        const publication = this.#records.get(eventId)
+        return publication === undefined || this.#observer.isDue(publication, url)
+      },
     })
     this.#lanes.set(url, lane)
     return lane

@@ -21,8 +21,10 @@ export interface LaneOptions {
   readonly world: World
   /** Stores a relay's answer; a rejection means that it is not stored and the event is tried again. */
   readonly answered: (eventId: string, answer: Answer) => Promise<void>
-  /** Asked before each attempt. */
+  /** Asked before each attempt. What is not wanted any more is forgotten. */
   readonly wanted: (eventId: string) => boolean
+  /** Asked before each attempt. What is not due yet waits for `wake`. */
+  readonly due: (eventId: string) => boolean
 }
 
 export class RelayLane {
@@ -60,6 +62,7 @@ export class RelayLane {
     if (this.#closed || this.#timer !== undefined) return
     for (const [id, event] of this.#queue) {
       if (this.#flying.size >= IN_FLIGHT) return
+      if (!this.#options.due(id)) continue
       this.#queue.delete(id)
       if (!this.#options.wanted(id)) continue
       this.#flying.add(id)

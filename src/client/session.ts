@@ -38,6 +38,8 @@ export interface SessionOptions {
 
 /** Quiet period between two announcements that the connection view is different. */
 const PROGRESS_MS = 100
+/** A relay that does not say that it has sent everything is not waited for any longer. */
+const READING_MS = 10_000
 
 export class Session {
   readonly world: World
@@ -61,6 +63,8 @@ export class Session {
   readonly #maintenance: Maintenance
   readonly #onChange: (change: ClientChange) => void
   #progress: ReturnType<World["timers"]["setTimeout"]> | undefined
+  /** Of connected relays that may still be telling what we have missed. */
+  readonly #reading = new Map<string, ReturnType<World["timers"]["setTimeout"]>>()
   #closed = false
 
   private constructor({ world: given, WebSocket, account, onChange }: SessionOptions) {
@@ -93,6 +97,7 @@ export class Session {
     this.outbox = new Outbox(world, mailbox, {
       concluded: (draft, publication, outcome) => this.#concluded(draft, publication, outcome),
       progressed: (draft, publication) => this.#delivered(draft, publication),
+      isDue: (publication, url) => this.#isDue(publication, url),
     })
     this.contacts = new Contacts({
       world,
@@ -176,6 +181,7 @@ export class Session {
       part.close()
     this.#maintenance.close()
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
+    for (const url of this.#reading.keys()) this.#stopReading(url)
     await this.mailbox.close()
     world.pool.close()
   }
@@ -221,24 +227,47 @@ export class Session {
     world.pool.onStatus(({ url, status }) => {
       if (status === "connected") this.#connected(url)
       if (status === "disconnected") {
+        this.#stopReading(url)
         intake.disconnected(url)
         inbox.disconnected(url)
       }
       this.#progressed()
     })
+    intake.refresh()
+    inbox.refresh()
     outbox.start()
     welcomes.start()
     groups.start()
-    intake.refresh()
-    inbox.refresh()
     reachability.check()
     this.#maintenance.start()
   }
 
   #connected(url: string): void {
+    this.#stopReading(url)
+    const { timers } = this.world
+    const timer = timers.setTimeout(() => {
+      this.#reading.delete(url)
+      this.outbox.wake(url)
+    }, READING_MS)
+    this.#reading.set(url, timer)
     this.outbox.wake(url)
     this.welcomes.wake()
     this.#maintenance.connected()
+  }
+
+  #stopReading(url: string): void {
+    const timer = this.#reading.get(url)
+    if (timer !== undefined) this.world.timers.clearTimeout(timer)
+    this.#reading.delete(url)
+  }
+
+  /**
+   * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read, the
+   * engine knows, and encrypts it anew.
+   */
+  #isDue({ purpose }: Publication, url: string): boolean {
+    if (purpose !== "application" || this.intake.isComplete(url)) return true
+    return !this.#reading.has(url)
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */

@@ -88,6 +88,8 @@ export interface AppRecord {
   /** What the application was last told about it. */
   readonly shown: "held" | "shown" | "withdrawn"
   readonly own: boolean
+  /** Of our own: the id of the kind 445 event that no relay has acknowledged in time so far. */
+  readonly unacknowledged?: string | undefined
 }
 
 /** A Commit whose outer layer opened but which can't be judged yet (a proposal that it names is missing). */

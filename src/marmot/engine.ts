@@ -5,6 +5,7 @@ import { acceptIntent, drain } from "./local.ts"
 import { passIsDue, resolvePass } from "./pass.ts"
 import { published, sendDueWelcomes } from "./publish.ts"
 import { receiveEvent, sweep } from "./receive.ts"
+import { acknowledge } from "./resend.ts"
 import { Transition } from "./transition.ts"
 
 /**
@@ -50,6 +51,7 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
       return
     case "published":
       published(t, input.eventId, input.outcome)
+      acknowledge(t, input.eventId, input.outcome)
       return
     case "tick":
       return

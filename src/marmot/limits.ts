@@ -9,6 +9,9 @@ export const MAX_REWIND = 5
 /** Epochs behind the tip in which application messages still count. */
 export const APP_WINDOW = 5
 
+/** A message of ours that is this many epochs old without an acknowledgement is encrypted anew. */
+export const RESEND_AFTER = 2
+
 /** Events that no state opens yet; beyond it they are refused and fetched again later. */
 export const MAX_UNOPENED = 256
 /** Unopened events are given up after this long (milliseconds): 30 days. */
@@ -17,8 +20,10 @@ export const UNOPENED_LIFETIME_MS = 30 * 24 * 3600 * 1000
 export const MAX_DEFERRED = 64
 /** Wishes of the user that wait for the group to settle. */
 export const MAX_INTENTS = 256
-/** Retained states, rivals included: more rivals than this are refused until the pass ends. */
+/** Retained states, rivals included; beyond it only a member's first Commit at the tip is taken. */
 export const MAX_STATES = 512
+/** Commits by one member on the same state; it takes one, and a crash at the wrong time, to make two. */
+export const MAX_SIBLINGS = 16
 /** A Welcome waits this long after the Commit's acknowledgement, so that a rival Commit can show itself first. */
 export const WELCOME_DELAY_MS = 1000
 /** Earlier routing addresses that are still listened to. */

@@ -34,6 +34,7 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
     event: intent.event,
     shown: "held",
     own: true,
+    unacknowledged: event.id,
   }
   putApp(t, app)
   deliver(t, app)

@@ -5,6 +5,7 @@ import type { AppRecord, MarmotGroup, StateId, StateNode } from "./engine-types.
 import { type Route, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
+import { dropResend, resend, resendStale } from "./resend.ts"
 import type { Transition } from "./transition.ts"
 
 /**
@@ -23,6 +24,7 @@ export function applied(t: Transition, before: ReadonlySet<StateId>): void {
   for (const node of adopted) announce(t, node)
   rememberRoutes(t, path)
   deliverHeld(t)
+  resendStale(t)
   // A Welcome into a branch that lost would strand its reader.
   t.set({ welcomes: t.group.welcomes.filter((welcome) => after.has(welcome.stateId)) })
   for (const node of adopted) endMembership(t, node)
@@ -71,18 +73,8 @@ function withdrawState(t: Transition, node: StateNode): void {
     t.emit({ type: "withdraw", innerId: app.innerId, own: app.own })
     putApp(t, { ...app, shown: "withdrawn" })
     // What the user said must not vanish with the branch: it is said again on the selected one.
-    if (app.own && app.event !== undefined) {
-      const resend = { type: "send", intentId: resendId(app.innerId), event: app.event } as const
-      t.set({ intents: [...t.group.intents, resend] })
-    }
+    if (app.own) resend(t, app)
   }
-}
-
-const resendId = (innerId: string) => `resend:${innerId}`
-
-function dropResend(t: Transition, innerId: string): void {
-  const intents = t.group.intents.filter((intent) => intent.intentId !== resendId(innerId))
-  if (intents.length !== t.group.intents.length) t.set({ intents })
 }
 
 function announce(t: Transition, node: StateNode): void {

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { startRelay } from "../../dev/relay/server.ts"
+import type { RunningRelay } from "../../dev/relay/server.ts"
+import { acceptOnly, contents, startPerson, syncAll } from "./client.fixture.ts"
+import type { Person } from "./client.fixture.ts"
+
+/** More epochs than anyone keeps (behaviour §8.1). */
+const MANY_EPOCHS = 8
+
+let relay: RunningRelay
+
+beforeAll(async () => {
+  relay = await startRelay()
+})
+afterAll(() => relay.close())
+
+async function pair(): Promise<{ alice: Person; bob: Person; groupId: string }> {
+  const alice = await startPerson([relay.url], "Alice")
+  const bob = await startPerson([relay.url], "Bob")
+  const { groupId } = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
+  await alice.client.sync()
+  await acceptOnly(bob)
+  await syncAll(alice, bob)
+  return { alice, bob, groupId }
+}
+
+test("what was written offline arrives, however far the group has moved on", async () => {
+  const { alice, bob, groupId } = await pair()
+  bob.client.setOnline(false)
+  for (const content of ["one", "two"]) await bob.client.sendMessage(groupId, { content })
+  for (let i = 0; i < MANY_EPOCHS; i++) await alice.client.selfUpdate(groupId)
+  await alice.client.sync()
+  bob.client.setOnline(true)
+  await syncAll(bob, alice)
+  expect(await contents(bob.client, groupId)).toEqual(["one", "two"])
+  expect(await contents(alice.client, groupId)).toEqual(["one", "two"])
+  await alice.client.close()
+  await bob.client.close()
+})

@@ -397,11 +397,30 @@ describe("bounds", () => {
     expect(cy.messages).toEqual(["refused at first"])
   })
 
+  test("one member's rivals take no more than their share", async () => {
+    const { world, ada, bo, cy } = await three()
+    const dispositions: string[] = []
+    for (let i = 0; i < 18; i++) {
+      dispositions.push(await cy.receive(await craftCommit(bo, { forcePath: true })))
+    }
+    expect(dispositions.filter((disposition) => disposition === "processed")).toHaveLength(16)
+    expect(dispositions.slice(-2)).toEqual(["refused", "refused"])
+    expect(cy.group.refetchSince).toBe(world.seconds)
+    await ada.rename("Warren")
+    const { event } = ada.publication
+    await world.acceptAll()
+    expect(await cy.receive(event)).toBe("processed")
+    await world.pass(1000)
+    // An admin's change comes before any number of self-updates.
+    expect(summary(cy.group).name).toBe("Warren")
+  })
+
   test("64 Commits wait for their proposals", async () => {
-    const { bo, cy, ada } = await three()
+    const { world, bo, cy, ada } = await three()
     const departure = await craftProposal(bo, { proposalType: proposalTypes.selfRemove })
     const processed = await processMessage(context(ada), stateOf(ada), departure.message)
     if (processed.kind !== "proposal") throw new Error("not a proposal")
+    const begin = world.seconds
     const dispositions: string[] = []
     for (let i = 0; i < 65; i++) {
       const created = await createCommit(context(ada), processed.state, {
@@ -413,8 +432,12 @@ describe("bounds", () => {
     expect(dispositions.at(-1)).toBe("refused")
     expect(cy.group.deferred.size).toBe(64)
     expect(await cy.receive(departure.event)).toBe("processed")
-    expect(cy.group.deferred.size).toBe(0)
-    expect(cy.group.states.size).toBe(65)
+    // All of them can be judged now, but they are by one member.
+    expect(cy.group.states.size).toBe(17)
+    expect(cy.group.deferred.size).toBe(48)
+    expect(cy.effects.filter((effect) => effect.type === "refetch")).toEqual([
+      { type: "refetch", since: begin },
+    ])
   })
 })
 

@@ -1,7 +1,14 @@
 // Marmot inbound processing: validate, open, classify, and give each input one disposition.
 
 import { sha256 } from "@noble/hashes/sha2.js"
-import { contentTypes, MlsError, peekMessage, processMessage, wireFormats } from "../mls/index.ts"
+import {
+  contentTypes,
+  type LeafIndex,
+  MlsError,
+  peekMessage,
+  processMessage,
+  wireFormats,
+} from "../mls/index.ts"
 import { bytesToHex, type NostrEvent } from "../nostr/event.ts"
 import { decodeAppEvent } from "./app-event.ts"
 import { judgeCommit, judgeProposal } from "./commit-edge.ts"
@@ -18,7 +25,13 @@ import { eventKey } from "./event-key.ts"
 import { accountOfLeaf, routeOf } from "./group-facts.ts"
 import { canonicalIds } from "./graph.ts"
 import { openGroupEvent, parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
-import { MAX_DEFERRED, MAX_STATES, MAX_UNOPENED, UNOPENED_LIFETIME_MS } from "./limits.ts"
+import {
+  MAX_DEFERRED,
+  MAX_SIBLINGS,
+  MAX_STATES,
+  MAX_UNOPENED,
+  UNOPENED_LIFETIME_MS,
+} from "./limits.ts"
 import { admit, reconsiderWitness } from "./pass.ts"
 import { confirmPending } from "./publish.ts"
 import { deliver, putApp } from "./settle.ts"
@@ -37,8 +50,14 @@ async function admitEvent(t: Transition, event: NostrEvent): Promise<EventDispos
   const opened = open(t, payload)
   if (opened === undefined) return park(t, event)
   const disposition = await receiveMessage(t, opened.node, opened.message)
+  if (disposition === "refused") askAgain(t, event)
   await sweep(t)
   return disposition
+}
+
+/** What was refused gets another chance once something has moved (behaviour §7). */
+function askAgain(t: Transition, event: NostrEvent): void {
+  t.set({ refetchSince: Math.min(t.group.refetchSince ?? event.created_at, event.created_at) })
 }
 
 function parsed(t: Transition, event: NostrEvent): GroupEventPayload | undefined {
@@ -77,8 +96,8 @@ function park(t: Transition, event: NostrEvent): EventDisposition {
     ([, parked]) => t.env.now - parked.receivedAt < UNOPENED_LIFETIME_MS,
   )
   if (alive.length >= MAX_UNOPENED) {
-    const since = Math.min(t.group.refetchSince ?? event.created_at, event.created_at)
-    t.set({ refetchSince: since, unopened: new Map(alive) })
+    t.set({ unopened: new Map(alive) })
+    askAgain(t, event)
     return "refused"
   }
   const parked: DeferredEvent = { event, receivedAt: t.env.now }
@@ -134,7 +153,22 @@ async function classify(
   if (isApplication !== isPrivate) throw new MarmotError("invalid_encoding", "mixed carriage")
   if (isApplication) return receiveApplication(t, node, message, id)
   if (peeked.contentType === contentTypes.proposal) return receiveProposal(t, node, message, id)
+  if (!hasRoom(t, node, peeked.senderLeaf)) return "refused"
   return receiveCommit(t, node, message, id)
+}
+
+/**
+ * One member's rivals must not take the room of everybody's Commits, and when all room is taken, there is still some
+ * for everyone's first Commit at the tip: the group can always go on.
+ */
+function hasRoom(t: Transition, node: StateNode, sender: LeafIndex | undefined): boolean {
+  if (node.mls === undefined || sender === undefined) return true
+  const account = accountOfLeaf(node.mls, sender)
+  const siblings = [...t.group.states.values()].filter(
+    ({ parent, edge }) => parent === node.id && edge?.committer === account,
+  )
+  if (t.group.states.size < MAX_STATES) return siblings.length < MAX_SIBLINGS
+  return node.id === t.group.tip && siblings.length === 0
 }
 
 async function receiveApplication(
@@ -200,7 +234,6 @@ async function receiveCommit(
   id: MessageId,
 ): Promise<EventDisposition> {
   if (node.mls === undefined) return "rejected"
-  if (t.group.states.size >= MAX_STATES) return "refused"
   try {
     const processed = await processMessage(t.mls, node.mls, message)
     if (processed.kind !== "commit") throw new MarmotError("invalid_encoding", "not a Commit")
@@ -246,16 +279,20 @@ export async function sweep(t: Transition): Promise<void> {
       const deferred = new Map(t.group.deferred)
       deferred.delete(input.messageId)
       t.set({ deferred })
-      if (node !== undefined) await receiveMessage(t, node, input.message)
+      const disposition = node && (await receiveMessage(t, node, input.message))
+      if (disposition === "refused") {
+        t.set({ deferred: new Map(t.group.deferred).set(input.messageId, input) })
+      }
     }
     for (const { event } of t.group.unopened.values()) {
       const payload = parsed(t, event)
       const opened = payload === undefined ? undefined : open(t, payload)
       if (payload !== undefined && opened === undefined) continue
+      const disposition = opened && (await receiveMessage(t, opened.node, opened.message))
+      if (disposition === "refused") continue
       const unopened = new Map(t.group.unopened)
       unopened.delete(event.id)
       t.set({ unopened })
-      if (opened !== undefined) await receiveMessage(t, opened.node, opened.message)
     }
     if (t.group.refetchSince !== undefined) {
       t.emit({ type: "refetch", since: t.group.refetchSince })

@@ -12,7 +12,7 @@ import { decodeRatchetTree, encodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { originalTreeHash, treeHash } from "./tree-hash.ts"
 import { TreeDraft } from "./tree-draft.ts"
 import { leafIndex, leafToNode, nodeIndex } from "./tree-math.ts"
-import { backends, codeOf, cryptoOf, fromHex, member, members } from "./tree.fixture.ts"
+import { codeOf, cryptoOf, fromHex, member, members } from "./tree.fixture.ts"
 import {
   type RatchetTree,
   applyProposalsToTree,
@@ -24,6 +24,7 @@ import {
 } from "./tree.ts"
 import { prepareUpdatePath } from "./treekem.ts"
 import { type TreeChecks, validateTree } from "./validate-tree.ts"
+import { implementedSuites, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
 
 interface ValidationCase {
   readonly cipher_suite: number
@@ -34,20 +35,22 @@ interface ValidationCase {
 }
 
 withShared<readonly ValidationCase[]>("vectors/mls/tree-validation.json", (vectors) => {
-  test.each(backends)("tree-validation: every case of suite 1, %s", async (backend) => {
-    const crypto = await cryptoOf(backend)
-    const cases = vectors.filter((item) => item.cipher_suite === 1)
-    expect(cases).toHaveLength(14)
-    for (const item of cases) {
-      const tree = decodeRatchetTree(fromHex(item.tree))
-      expect(bytesToHex(encodeRatchetTree(tree))).toBe(item.tree)
-      const nodes = item.resolutions.map((_, i) => nodeIndex(i))
-      expect(nodes.map((node) => resolution(tree, node))).toEqual(item.resolutions)
-      expect(nodes.map((node) => bytesToHex(treeHash(crypto, tree, node)))).toEqual(
-        item.tree_hashes,
-      )
-      await validateTree(crypto, tree, { groupId: fromHex(item.group_id) })
-    }
+  describe.each(vectorBackEnds)("tree-validation on %s", (backend) => {
+    test.each(implementedSuites)("every case of suite %i", async (suite) => {
+      const crypto = await vectorCrypto({ cipher_suite: suite }, backend)
+      const cases = vectors.filter((item) => item.cipher_suite === suite)
+      expect(cases).toHaveLength(14)
+      for (const item of cases) {
+        const tree = decodeRatchetTree(fromHex(item.tree))
+        expect(bytesToHex(encodeRatchetTree(tree))).toBe(item.tree)
+        const nodes = item.resolutions.map((_, i) => nodeIndex(i))
+        expect(nodes.map((node) => resolution(tree, node))).toEqual(item.resolutions)
+        expect(nodes.map((node) => bytesToHex(treeHash(crypto, tree, node)))).toEqual(
+          item.tree_hashes,
+        )
+        await validateTree(crypto, tree, { groupId: fromHex(item.group_id) })
+      }
+    })
   })
 })
 

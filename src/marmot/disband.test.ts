@@ -82,7 +82,12 @@ describe("disbanding (behaviour §5.3)", () => {
     }
     const edge = await judgeAlone(setLifecycle("disbanded"), setAdmins("alice"))
     expect(edge).toMatchObject({ disbands: true, privileged: true })
-    expect(await rejectionCode(judgeAlone(setLifecycle("disbanded")))).toBe("authorization_failed")
+    for (const proposals of [
+      [setLifecycle("disbanded")],
+      [setLifecycle("disbanded"), rename("Gone")],
+    ]) {
+      expect(await rejectionCode(judgeAlone(...proposals))).toBe("authorization_failed")
+    }
   })
 
   test("nothing of it by reference", async () => {

@@ -14,8 +14,6 @@ import {
 import { contentTypes, protocolVersions, senderTypes, wireFormats } from "./registry.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 
-export { senderTypes }
-
 export type ContentType = (typeof contentTypes)[keyof typeof contentTypes]
 export type MessageWireFormat = typeof wireFormats.publicMessage | typeof wireFormats.privateMessage
 

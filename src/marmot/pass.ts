@@ -2,7 +2,7 @@
 
 import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
-import type { AppRecord, MarmotGroup, StateNode } from "./engine-types.ts"
+import type { AppRecord, MarmotGroup, Pass, StateNode } from "./engine-types.ts"
 import { branchesFrom, canonicalIds, forkRoot, hasFork, unresolved } from "./graph.ts"
 import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
 import { applied } from "./settle.ts"
@@ -35,11 +35,13 @@ function needsRecovery(t: Transition): boolean {
   return hasFork(t.group) || unresolved(t.group).some((node) => node.edge?.disbands === true)
 }
 
-/** The cutoff has come. A clock that was set back must not hold a pass open (§8.8). */
 export function passIsDue(t: Transition): boolean {
-  const { pass } = t.group
-  if (pass === undefined) return false
-  const left = pass.quietDeadline - t.env.now
+  return t.group.pass !== undefined && isDue(t.group.pass, t.env.now)
+}
+
+/** The cutoff has come (`now` in milliseconds). A clock that was set back must not hold a pass open (§8.8). */
+export function isDue(pass: Pass, now: number): boolean {
+  const left = pass.quietDeadline - now
   return left <= 0 || left > MAX_PASS_MS
 }
 

@@ -37,6 +37,15 @@ async function publishBoth(world: World, first: Member, second: Member): Promise
   return publications.map((publication) => publication.event)
 }
 
+/** The relay acknowledges the message, and keeps it to itself. */
+async function sayUnheard(member: Member, content: string): Promise<NostrEvent> {
+  await member.say(content)
+  const { publication, world } = member
+  await world.accept(publication)
+  world.relay.splice(world.relay.indexOf(publication.event), 1)
+  return publication.event
+}
+
 /** What two members want at the same time. */
 const clashes: Record<string, (world: World, a: Member, b: Member) => Promise<void>> = {
   "two renames": async (_world, ada, bo) => {
@@ -176,6 +185,37 @@ describe("a change that lost", () => {
     expect(people.map((member) => member.title)).toEqual(["lost", "lost", "lost"])
     expect(cy.messages).toEqual(["hello"])
     expect(winner.effects.some((effect) => effect.type === "changeLost")).toBe(true)
+  })
+
+  test("takes no message with it that was sent before, too", async () => {
+    const { world, people } = await rivals()
+    const [ada, bo, cy] = people
+    const [low, high] = ada.pubkey < bo.pubkey ? [ada, bo] : [bo, ada]
+    await cy.say("twice")
+    world.acceptSilently(cy.publication)
+    for (const name of ["one", "two"]) {
+      await high.rename(name)
+      await world.settle()
+    }
+    await low.rename("kept")
+    const kept = low.publication
+    await high.rename("lost")
+    await world.accept(high.publication)
+    await cy.receiveAll()
+    await world.pass(1000)
+    // Without an acknowledgement, Cy has said it again by now.
+    await world.accept(cy.publication)
+    await high.receiveAll()
+    expect(high.messages).toEqual(["twice"])
+    await world.accept(kept)
+    await low.say("on the other branch")
+    await world.settle()
+    expectAgreement(people)
+    expect(cy.title).toBe("kept")
+    for (const member of people) {
+      expect([...member.messages].sort()).toEqual(["on the other branch", "twice"])
+      expect(member.effects.filter((effect) => effect.type === "withdraw")).toEqual([])
+    }
   })
 
   test("does not send its Welcome", async () => {
@@ -391,20 +431,16 @@ describe("the horizon", () => {
   test("messages of five epochs ago are shown, older ones are gone", async () => {
     const { world, people } = await rivals()
     const [ada, bo, cy] = people
-    await bo.say("old")
-    const old = bo.publication
+    const old = await sayUnheard(bo, "old")
     await ada.rename("next")
-    world.unanswered.splice(world.unanswered.indexOf(old), 1)
     await world.settle()
-    await bo.say("young")
-    const young = bo.publication
-    world.unanswered.splice(world.unanswered.indexOf(young), 1)
+    const young = await sayUnheard(bo, "young")
     for (let i = 0; i < 5; i++) {
       await ada.rename(`name ${i}`)
       await world.settle()
     }
-    expect(await cy.receive(young.event)).toBe("processed")
-    expect(await cy.receive(old.event)).toBe("deferred")
+    expect(await cy.receive(young)).toBe("processed")
+    expect(await cy.receive(old)).toBe("deferred")
     expect(cy.messages).toEqual(["young"])
   })
 })

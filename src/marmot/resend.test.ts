@@ -1,0 +1,81 @@
+// Marmot group messaging: what was said while nobody could hear it arrives, and arrives once.
+
+import { expect, test } from "vitest"
+import { type Member, type Publication, type World, worldOf } from "./engine.fixture.ts"
+
+/** Bo has said something that reached no relay, and Ada has moved the group on by so many epochs. */
+async function unheard(epochs: number) {
+  const { world, people } = await worldOf(["ada", "bo", "cy"])
+  const [ada, bo, cy] = people
+  await bo.say("hello")
+  const said = bo.publication
+  world.unanswered.splice(world.unanswered.indexOf(said), 1)
+  for (let i = 0; i < epochs; i++) {
+    await ada.rename(`name ${i}`)
+    await world.acceptAll()
+    await settleWithout(world, bo)
+  }
+  return { world, ada, bo, cy, said }
+}
+
+/** Everyone but `absent` hears what the relay has. */
+async function settleWithout(world: World, absent: Member): Promise<void> {
+  for (const member of world.members) if (member !== absent) await member.receiveAll()
+  await world.pass(6_000)
+}
+
+/** The relay takes it at last. */
+async function hand(world: World, publication: Publication): Promise<void> {
+  world.unanswered.push(publication)
+  await world.accept(publication)
+}
+
+test("a message that only reaches a relay when the group is far ahead is encrypted anew", async () => {
+  const { world, ada, bo, cy, said } = await unheard(8)
+  await bo.receiveAll()
+  await hand(world, said)
+  await world.settle()
+  expect(ada.messages).toEqual(["hello"])
+  expect(cy.messages).toEqual(["hello"])
+  expect(bo.messages).toEqual(["hello"])
+  expect(cy.fingerprint).toEqual(bo.fingerprint)
+})
+
+test("it is, too, without any word from a relay, and after a restart", async () => {
+  const { world, ada, bo } = await unheard(8)
+  bo.restart()
+  await world.settle()
+  expect(ada.messages).toEqual(["hello"])
+  expect(bo.messages).toEqual(["hello"])
+})
+
+test("a message that others can still open is not sent twice", async () => {
+  const { world, ada, bo, said } = await unheard(2)
+  await bo.receiveAll()
+  await hand(world, said)
+  await world.settle()
+  expect(world.relay.length).toBe(3)
+  expect(ada.messages).toEqual(["hello"])
+})
+
+test("one that was acknowledged in time stays as it is, however far the group moves on", async () => {
+  const { world, people } = await worldOf(["ada", "bo"])
+  const [ada, bo] = people
+  await bo.say("hello")
+  await world.settle()
+  for (let i = 0; i < 8; i++) {
+    await ada.rename(`name ${i}`)
+    await world.settle()
+  }
+  expect(world.relay.length).toBe(9)
+  expect(ada.messages).toEqual(["hello"])
+})
+
+test("one that no relay wants is left to the user", async () => {
+  const { world, bo, said } = await unheard(8)
+  world.unanswered.push(said)
+  await world.reject(said)
+  await world.settle()
+  expect(world.relay.length).toBe(8)
+  expect(bo.messages).toEqual(["hello"])
+})

@@ -17,6 +17,8 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
   if (passIsDue(t)) {
     // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
     resolvePass(t)
+    // There is room again, and what was refused may come.
+    t.candidatesChanged = true
     await sweep(t)
     // The fair slot (§8.4.8): a waiting change of ours gets its turn before the input can open another pass.
     await drain(t)

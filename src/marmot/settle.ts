@@ -20,7 +20,7 @@ export function applied(t: Transition, before: ReadonlySet<StateId>): void {
     .sort((a, b) => b.epoch - a.epoch)
   const adopted = path.filter((node) => !before.has(node.id))
 
-  for (const node of superseded) withdrawState(t, node)
+  for (const node of superseded) withdrawState(t, node, after)
   for (const node of adopted) announce(t, node)
   rememberRoutes(t, path)
   deliverHeld(t)
@@ -61,7 +61,7 @@ export function putApp(t: Transition, app: AppRecord): void {
   t.set({ apps: new Map(t.group.apps).set(app.messageId, app) })
 }
 
-function withdrawState(t: Transition, node: StateNode): void {
+function withdrawState(t: Transition, node: StateNode, after: ReadonlySet<StateId>): void {
   if (node.edge !== undefined) {
     t.emit({ type: "withdrawNotices", commitDigest: node.id })
     if (node.edge.own) {
@@ -70,11 +70,21 @@ function withdrawState(t: Transition, node: StateNode): void {
   }
   for (const app of t.group.apps.values()) {
     if (app.stateId !== node.id || app.shown !== "shown" || app.innerId === undefined) continue
-    t.emit({ type: "withdraw", innerId: app.innerId, own: app.own })
-    putApp(t, { ...app, shown: "withdrawn" })
+    if (isSaidElsewhere(t, app, after)) putApp(t, { ...app, shown: "held" })
+    else {
+      t.emit({ type: "withdraw", innerId: app.innerId, own: app.own })
+      putApp(t, { ...app, shown: "withdrawn" })
+    }
     // What the user said must not vanish with the branch: it is said again on the selected one.
     if (app.own) resend(t, app)
   }
+}
+
+/** The same event, sent before or again, is shown because of a state that stays. */
+function isSaidElsewhere(t: Transition, app: AppRecord, after: ReadonlySet<StateId>): boolean {
+  return [...t.group.apps.values()].some(
+    (other) => other.innerId === app.innerId && other.shown === "shown" && after.has(other.stateId),
+  )
 }
 
 function announce(t: Transition, node: StateNode): void {

@@ -13,6 +13,7 @@ import type { Mailbox } from "./mailbox.ts"
 import type { Outbox } from "./outbox.ts"
 import type { World } from "./ports.ts"
 import type { SeenEvents } from "./seen-events.ts"
+import { StoredEvents } from "./stored-events.ts"
 
 const GROUP_EVENT_KIND = 445
 
@@ -24,10 +25,13 @@ const CURSOR_STEP = 60
 /** What is on its way while a range is read to its end (seconds). */
 const SETTLING = 10
 
-/** What waits for its turn: an event, or the news that a relay has sent all that it held at a time (Unix seconds). */
+/**
+ * What waits for its turn: an event, or the news that a relay has sent all that it held at a time (Unix seconds), or as
+ * much of it as we can take.
+ */
 type Arrival =
   | { readonly event: NostrEvent; readonly url: string }
-  | { readonly completeAt: number; readonly url: string }
+  | { readonly completeAt: number | undefined; readonly url: string }
 
 export interface IntakeOptions {
   readonly world: World
@@ -44,6 +48,7 @@ export interface IntakeOptions {
 export class GroupIntake {
   readonly #options: IntakeOptions
   readonly #queue: Arrival[] = []
+  readonly #stored: StoredEvents
   readonly #complete = new Set<string>()
   #owners = new Map<string, string>()
   #routes = new Map<string, readonly string[]>()
@@ -54,16 +59,25 @@ export class GroupIntake {
 
   constructor(options: IntakeOptions) {
     this.#options = options
+    this.#stored = new StoredEvents({
+      world: options.world,
+      filters: (url) => this.#filters(url),
+      found: (events, url) => {
+        for (const event of events) this.#enqueue({ event, url })
+      },
+      complete: (url, completeAt) => this.#enqueue({ completeAt, url }),
+    })
   }
 
   close(): void {
     this.#closed = true
+    this.#stored.close()
     this.#subscription?.close()
   }
 
   /** Stored events that are waiting here. */
   get pending(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#stored.size
   }
 
   /** The relay has delivered all that it held when it was asked last. */
@@ -78,6 +92,7 @@ export class GroupIntake {
 
   disconnected(url: string): void {
     this.#complete.delete(url)
+    if (!this.#closed) this.#stored.interrupted(url)
   }
 
   /** Listens where the groups are now; `again` asks for the stored events once more. */
@@ -91,6 +106,7 @@ export class GroupIntake {
     this.#routes = routes
     this.#complete.clear()
     const relays = [...routes.keys()]
+    for (const url of relays) this.#stored.begin(url)
     const filters = (url: string) => this.#filters(url)
     if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
     else if (relays.length > 0) {
@@ -98,7 +114,7 @@ export class GroupIntake {
         relays,
         filters,
         onEvent: (event, url) => this.receive(event, url),
-        onEose: (url) => this.#enqueue({ completeAt: this.#seconds() - SETTLING, url }),
+        onEose: (url) => void this.#stored.ended(url, this.#seconds() - SETTLING),
       })
     }
   }
@@ -110,7 +126,9 @@ export class GroupIntake {
   }
 
   receive(event: NostrEvent, url: string): void {
-    if (this.#ownerOf(event) !== undefined) this.#enqueue({ event, url })
+    if (this.#ownerOf(event) === undefined || this.#closed) return
+    if (this.#stored.take(event, url)) this.#options.progressed()
+    else this.#enqueue({ event, url })
   }
 
   #enqueue(arrival: Arrival): void {
@@ -218,10 +236,10 @@ export class GroupIntake {
   }
 
   /** What came before is processed, or drafted in this very step: the range is behind us. */
-  #finished(draft: Draft, url: string, at: number): void {
+  #finished(draft: Draft, url: string, at: number | undefined): void {
     for (const id of this.#routes.get(url) ?? []) {
       const groupId = this.#owners.get(id)
-      if (groupId !== undefined) this.#advance(draft, groupId, url, at)
+      if (groupId !== undefined && at !== undefined) this.#advance(draft, groupId, url, at)
     }
     draft.swap(() => this.#complete.add(url))
     // Messages wait until we know where the group is.

@@ -14,9 +14,9 @@ beforeAll(async () => {
 })
 afterAll(() => relay.close())
 
-async function pair(): Promise<{ alice: Person; bob: Person; groupId: string }> {
-  const alice = await startPerson([relay.url], "Alice")
-  const bob = await startPerson([relay.url], "Bob")
+async function pair(at = relay): Promise<{ alice: Person; bob: Person; groupId: string }> {
+  const alice = await startPerson([at.url], "Alice")
+  const bob = await startPerson([at.url], "Bob")
   const { groupId } = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
   await alice.client.sync()
   await acceptOnly(bob)
@@ -36,4 +36,31 @@ test("what was written offline arrives, however far the group has moved on", asy
   expect(await contents(alice.client, groupId)).toEqual(["one", "two"])
   await alice.client.close()
   await bob.client.close()
+})
+
+test.each([
+  ["reads every message of many epochs", {}],
+  ["does so, too, from a relay that gives little at once", { limit: 200 }],
+])("whoever was away %s", async (_what, limits) => {
+  const meagre = await startRelay({ limits })
+  const { alice, bob, groupId } = await pair(meagre)
+  bob.client.setOnline(false)
+  const sent: string[] = []
+  for (let epoch = 0; epoch < MANY_EPOCHS; epoch++) {
+    for (let i = 0; i < 50; i++) {
+      const content = `${epoch}.${i}`
+      await alice.client.sendMessage(groupId, { content })
+      sent.push(content)
+    }
+    await alice.client.selfUpdate(groupId)
+  }
+  await alice.client.sync()
+  bob.client.setOnline(true)
+  await bob.client.sync()
+  expect(await contents(alice.client, groupId)).toEqual(sent)
+  expect(await contents(bob.client, groupId)).toEqual(sent)
+  expect(await bob.client.fingerprint(groupId)).toEqual(await alice.client.fingerprint(groupId))
+  await alice.client.close()
+  await bob.client.close()
+  await meagre.close()
 })

@@ -3,7 +3,7 @@
 import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
 import type { AppRecord, MarmotGroup, Pass, StateNode } from "./engine-types.ts"
-import { branchesFrom, canonicalIds, forkRoot, hasFork, unresolved } from "./graph.ts"
+import { branchesFrom, canonicalIds, forkRoot, hasFork, tipOf, unresolved } from "./graph.ts"
 import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
@@ -25,9 +25,9 @@ export function admit(t: Transition): void {
   })
 }
 
-/** Opens a pass if some Commit was retained that none has weighed, as after a publication of ours. */
+/** Opens a pass for what came while a publication of ours was under way. */
 export function admitRetained(t: Transition): void {
-  if (unresolved(t.group).some((node) => !node.judged)) admit(t)
+  if (unresolved(t.group).some((node) => !node.judged) || selectionMoves(t.group)) admit(t)
 }
 
 /** A disband candidate is never applied by simple advance (behaviour §5.3). */
@@ -47,9 +47,12 @@ export function isDue(pass: Pass, now: number): boolean {
 
 /** An app message can move the decision only where Commits compete at an earlier epoch (§8.9). */
 export function reconsiderWitness(t: Transition, record: AppRecord): void {
-  if (record.innerId === undefined) return
-  const competes = unresolved(t.group).some((node) => node.epoch - 1 < record.epoch)
-  if (!competes) return
+  if (record.innerId === undefined || !competesBefore(t.group, record.epoch)) return
+  if (t.group.pass === undefined) {
+    // What only confirms the selection is dominated input (§8.4.2); most messages after a fork are.
+    if (selectionMoves(t.group)) admit(t)
+    return
+  }
   const accounts = new Set(
     [...t.group.apps.values()]
       .filter((app) => app.stateId === record.stateId && app.messageId !== record.messageId)
@@ -58,6 +61,22 @@ export function reconsiderWitness(t: Transition, record: AppRecord): void {
   )
   // At the cap, or from an account that counts already, nothing changes (§8.6).
   if (accounts.size < 2 && !accounts.has(record.account)) admit(t)
+}
+
+/** Two retained Commits of one source epoch before `epoch`. */
+function competesBefore(group: MarmotGroup, epoch: number): boolean {
+  const sources = [...group.states.values()]
+    .filter((node) => node.edge !== undefined && node.epoch - 1 < epoch)
+    .map((node) => node.epoch)
+  return new Set(sources).size < sources.length
+}
+
+/** A pass over what is retained would make another state the tip. */
+function selectionMoves(group: MarmotGroup): boolean {
+  const candidates = candidatesOf(group)
+  if (candidates === undefined) return true
+  const winner = selectBranch(candidates, tipOf(group).epoch)
+  return winner !== undefined && (winner.path.at(-1)?.id ?? group.tip) !== group.tip
 }
 
 /** Selects among everything that is retained and applies the winner. */

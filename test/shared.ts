@@ -1,6 +1,6 @@
 // Where official vectors and interop definitions are, and what it means when they are not.
 
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "vitest"
@@ -27,4 +27,12 @@ export function withShared<Content>(
   if (content === undefined) test.skip(`${path} is missing below ${sharedFolder}`, () => undefined)
   else register(content)
   return content
+}
+
+/** Paths below the shared folder of the JSON files in one of its folders; none if it is missing. */
+export function sharedFiles(folder: string): string[] {
+  const path = join(sharedFolder, folder)
+  if (!existsSync(path)) return []
+  const names = readdirSync(path).filter((name) => name.endsWith(".json"))
+  return names.sort().map((name) => join(folder, name))
 }

@@ -21,7 +21,7 @@ export async function createGroup(world: World, step: Create): Promise<string> {
     await world.want(creator, { type: "invite", invitees }, step.pending)
   } else {
     await creator.create({ ...group, invitees, admins }, intentId)
-    world.collect(creator)
+    await world.collect(creator)
   }
   return creator.group.groupId
 }

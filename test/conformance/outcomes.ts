@@ -23,14 +23,14 @@ function compareOutcome(outcome: Outcome, trace: Trace): Failure[] {
   ]
   switch (outcome.type) {
     case "pending_resolution": {
-      const { type: _, ...expected } = outcome
-      return includes(trace.pending_resolutions, expected)
+      return includes(trace.pending_resolutions, membersOf(outcome))
         ? []
         : unmet("no such resolution", trace.pending_resolutions)
     }
     case "expected_error": {
-      const { type: _, ...expected } = outcome
-      return includes(trace.errors, expected) ? [] : unmet("no such refusal", trace.errors)
+      return includes(trace.errors, membersOf(outcome))
+        ? []
+        : unmet("no such refusal", trace.errors)
     }
     case "admin_policy": {
       const policy = trace.admin_policies.findLast(({ client }) => client === outcome.client)
@@ -179,6 +179,11 @@ function isDecision(
     (witness_quorum_met === undefined || witness_quorum_met === decision.quorum) &&
     (min_app_witness_score === undefined || decision.witnessScore >= min_app_witness_score)
   )
+}
+
+/** All that an observation has, too. */
+function membersOf(outcome: Outcome): object {
+  return Object.fromEntries(Object.entries(outcome).filter(([name]) => name !== "type"))
 }
 
 function includes(observed: readonly unknown[], expected: unknown): boolean {

@@ -134,15 +134,20 @@ export class Participant {
     else await this.#receiveEvent(packet.content.event)
   }
 
-  /** Everything comes back from stored records; what was shown but not observed yet is forgotten. */
+  /** What was shown but not observed yet is forgotten. */
   restart(): void {
+    this.reload()
+    this.window.clear()
+  }
+
+  /** Everything comes back from stored records. */
+  reload(): void {
     for (const [groupId, records] of this.#stored) {
       const bytes = new Map([...records].map(([name, record]) => [name, record.bytes]))
       const group = restoreGroup(bytes, this.device)
       this.groups.set(groupId, group)
       this.#store(group, true)
     }
-    this.window.clear()
   }
 
   /** Only for groups that this client listens to; a product would not even ask for others. */

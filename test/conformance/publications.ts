@@ -51,11 +51,11 @@ async function resolve(
   if (outcome === "accepted") world.transport.accept(packet)
   else world.transport.retract(packet)
   publication.resolution = outcome
-  if (packet.content.kind !== "commit") return
+  if (packet.content.kind === "welcome") return
   const answer = outcome === "accepted" ? "accepted" : "rejected"
   await client.published(groupId, packet.content.event.id, answer)
   await releaseWelcomes(world, publication)
-  world.collect(client)
+  await world.collect(client)
 }
 
 /** Our Welcomes wait a moment for rivals; the suite expects them together with their Commit. */

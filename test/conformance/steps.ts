@@ -2,12 +2,11 @@
 
 import { check } from "./assertions.ts"
 import { createGroup } from "./create.ts"
+import { disturb } from "./disturb.ts"
 import { observe, probe, say } from "./observe.ts"
-import { type PacketBus } from "./packet-bus.ts"
 import { StepFailure } from "./packet.ts"
 import { awaitQuiescence } from "./progress.ts"
 import { acknowledge } from "./publications.ts"
-import type { RelayHistories } from "./relay-histories.ts"
 import type { PlainStep, Step } from "./scenario.ts"
 import { readableFacts } from "./snapshot.ts"
 import type { World } from "./world.ts"
@@ -133,68 +132,6 @@ async function executePlain(world: World, step: PlainStep, at: number): Promise<
   }
 }
 
-type Disturbance = Extract<
-  PlainStep,
-  {
-    readonly type:
-      | "omit_message"
-      | "duplicate_message"
-      | "withhold_message"
-      | "release_withheld"
-      | "reorder_messages"
-      | "set_partition"
-      | "clear_partition"
-      | "set_client_offline"
-      | "reconnect_client"
-      | "sync_relay_history"
-      | "configure_relay"
-      | "set_relay_event_visibility"
-      | "reconcile_relay_histories"
-      | "crash_process"
-      | "restart_process"
-      | "inject_storage_fault"
-      | "clear_storage_fault"
-  }
->
-
-/** What the transport does to packets. */
-function disturb(world: World, step: Disturbance): void {
-  switch (step.type) {
-    case "omit_message":
-      return busOf(world).omit(step.selector)
-    case "duplicate_message":
-      return busOf(world).duplicate(step.selector)
-    case "withhold_message":
-      return busOf(world).withhold(step.selector, step.label)
-    case "release_withheld":
-      return busOf(world).release(step.label)
-    case "reorder_messages":
-      return busOf(world).reorder(step.order)
-    case "set_partition":
-      return busOf(world).setPartition(step.allow)
-    case "clear_partition":
-      return busOf(world).setPartition(undefined)
-    case "set_client_offline":
-      return relaysOf(world).setOnline(step.client, false)
-    case "reconnect_client":
-      return relaysOf(world).setOnline(step.client, true)
-    case "sync_relay_history":
-      for (const client of step.clients) relaysOf(world).sync(client, step.sync)
-      return
-    case "configure_relay":
-      return relaysOf(world).configure(step.relay, step.order, step.duplicate_copies)
-    case "set_relay_event_visibility":
-      return relaysOf(world).setVisible(step.relay, step.selector, step)
-    case "reconcile_relay_histories":
-      return relaysOf(world).reconcile(step.relays)
-    case "crash_process":
-    case "restart_process":
-    case "inject_storage_fault":
-    case "clear_storage_fault":
-      throw new StepFailure("unsupported_step", `${step.type} is not run by this adapter`)
-  }
-}
-
 async function expectError(
   world: World,
   step: PlainStep & { readonly type: "expect_update_admin_policy_error" },
@@ -211,14 +148,4 @@ async function expectError(
     return
   }
   throw new StepFailure("unexpected_success", `the change succeeded; expected ${error}`)
-}
-
-function busOf(world: World): PacketBus {
-  if (world.bus !== undefined) return world.bus
-  throw new StepFailure("unsupported_step", "retained relays have no packet queue")
-}
-
-function relaysOf(world: World): RelayHistories {
-  if (world.relays !== undefined) return world.relays
-  throw new StepFailure("unsupported_step", "the packet bus has no relays")
 }

@@ -100,7 +100,7 @@ export class World {
   ): Promise<readonly Effect[]> {
     const intentId = this.intentId(client, label)
     const effects = await client.step({ type: "intent", intent: { ...intent, intentId } })
-    this.collect(client)
+    await this.collect(client)
     for (const effect of effects) {
       if (effect.type !== "intentDone" || effect.intentId !== intentId || effect.result.ok) continue
       const { code, message } = effect.result
@@ -116,7 +116,7 @@ export class World {
   }
 
   /** Hands what `client` emitted to the transport. */
-  collect(client: Participant): void {
+  async collect(client: Participant): Promise<void> {
     for (const { content, groupId, intentId } of client.emissions.splice(0)) {
       const packet: Packet = {
         sequence: this.publications.length,
@@ -127,6 +127,10 @@ export class World {
       }
       this.publications.push({ packet, client, groupId, resolution: undefined })
       this.transport.emit(packet)
+      // The suite answers only what changes the group; a message that is queued has reached its relay.
+      if (content.kind === "application" && this.bus !== undefined) {
+        await client.published(groupId, content.event.id, "accepted")
+      }
     }
   }
 
@@ -147,7 +151,7 @@ export class World {
       this.now = Math.max(this.now, client.wake)
       await client.tick()
     }
-    this.collect(client)
+    await this.collect(client)
   }
 
   async #attach(client: string, { seed }: Fixture): Promise<void> {

@@ -64,8 +64,10 @@ export function putApp(t: Transition, app: AppRecord): void {
 function withdrawState(t: Transition, node: StateNode, after: ReadonlySet<StateId>): void {
   if (node.edge !== undefined) {
     t.emit({ type: "withdrawNotices", commitDigest: node.id })
-    if (node.edge.own) {
-      t.emit({ type: "changeLost", commitDigest: node.id, changes: node.edge.rows })
+    // A renewed leaf, or someone's departure that another member has committed as well, is no loss to the user.
+    const wished = node.edge.rows.filter((row) => row.type !== "member_left")
+    if (node.edge.own && wished.length > 0) {
+      t.emit({ type: "changeLost", commitDigest: node.id, changes: wished })
     }
   }
   for (const app of t.group.apps.values()) {

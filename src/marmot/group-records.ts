@@ -62,7 +62,10 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
   put("welcomes", group.welcomes)
   put("seen", [...group.seen], group.seen)
   for (const node of group.states.values()) putNode(records, "state", node)
-  for (const app of group.apps.values()) put(`app/${app.messageId}`, app)
+  for (const app of group.apps.values()) {
+    const { name, record } = appRecord(app)
+    records.set(name, record)
+  }
   for (const input of group.deferred.values()) put(`deferred/${input.messageId}`, input)
   for (const [id, input] of group.unopened) put(`unopened/${id}`, input)
   if (group.pending !== undefined) {
@@ -84,6 +87,18 @@ export function restoreGroup(
     if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
     throw new MarmotError("corrupt_state", `a stored group can't be read: ${error.message}`)
   }
+}
+
+const appRecords = new WeakMap<AppRecord, { readonly name: string; readonly record: GroupRecord }>()
+
+/** Made once for each value: there are as many as messages, and every step asks for all of them. */
+function appRecord(app: AppRecord): { readonly name: string; readonly record: GroupRecord } {
+  const known = appRecords.get(app)
+  if (known !== undefined) return known
+  const record = { identity: app, encode: () => writeRecord(app) }
+  const made = { name: `app/${app.messageId}`, record }
+  appRecords.set(app, made)
+  return made
 }
 
 function headOf(group: MarmotGroup): Head {

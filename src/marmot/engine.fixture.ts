@@ -48,7 +48,7 @@ import {
 } from "./key-package-event.ts"
 import { mlsContext } from "./transition.ts"
 
-export const START = 1_700_000_000_000
+const START = 1_700_000_000_000
 export const RELAY = "wss://relay.example"
 
 /** Deterministic "random" bytes, so that a failing world can be made again. */
@@ -465,7 +465,7 @@ export async function craftProposal(
   return { ...created, event: sealed(member, created.message) }
 }
 
-export function deviceOf(
+function deviceOf(
   secret: Uint8Array,
   signatureKeyPair: DeviceIdentity["signatureKeyPair"],
   seconds: number,

@@ -3,7 +3,7 @@
 import { lcg } from "./conformance-kit.fixture.ts"
 import type { Disk, DiskFile } from "./file-disk.ts"
 
-export class PowerLost extends Error {}
+class PowerLost extends Error {}
 
 /** How much of what was not synced survives. */
 export type Loss = "all" | "nothing" | { readonly seed: number }

@@ -210,6 +210,11 @@ describe("removal", () => {
     expect(cy.messages).toEqual(["a draft that waits"])
     expect(members(cy)).toHaveLength(3)
     expect(cy.wake).toBeUndefined()
+    // No more of the group's keys are kept than it takes to show the last state.
+    expect([...cy.group.states.values()].map((node) => node.epoch)).toEqual([1, 2])
+    expect(cy.group.apps.size).toBe(0)
+    cy.restart()
+    expect(members(cy)).toHaveLength(3)
   })
 
   test("later traffic is not for the removed one", async () => {

@@ -33,7 +33,7 @@ export function applied(t: Transition, before: ReadonlySet<StateId>): void {
 }
 
 /** Shows what opened on the canonical path and was held back or withdrawn; oldest state first. */
-export function deliverHeld(t: Transition): void {
+function deliverHeld(t: Transition): void {
   const canonical = canonicalIds(t.group)
   const held = [...t.group.apps.values()]
     .filter((app) => app.shown !== "shown" && canonical.has(app.stateId))
@@ -111,7 +111,22 @@ function endMembership(t: Transition, node: StateNode): void {
     welcomes: [],
     leaving: undefined,
     autoCommitAt: undefined,
+    ...retired(t.group),
   })
+}
+
+/** Nothing can be opened or decided here any more: only the last state that can be read is kept (behaviour §9.1). */
+function retired(group: MarmotGroup): Partial<MarmotGroup> {
+  const path = pathTo(group.states, group.tip)
+  const kept = [path.findLast((node) => node.mls !== undefined), path.at(-1)]
+  const none = new Map<string, never>()
+  return {
+    states: new Map(kept.flatMap((node) => (node === undefined ? [] : [[node.id, node] as const]))),
+    apps: none,
+    seen: none,
+    deferred: none,
+    unopened: none,
+  }
 }
 
 /** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */

@@ -47,11 +47,11 @@ export function exactly(world: World, client: Participant): ExactObservation {
 }
 
 /** Each of `labels` sends a message; the trace says who received whose. */
-export async function probe(world: World, labels: readonly string[]): Promise<void> {
+export async function probe(world: World, labels: readonly string[], at: number): Promise<void> {
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new StepFailure("invalid_probe_clients", "a probe needs two clients or more, each once")
   }
-  const payloadOf = (sender: string) => `${world.actionId}/${sender}`
+  const payloadOf = (sender: string) => `cgka-decryptability-probe/v1/${at}/${sender}`
   const first = world.publications.length
   for (const sender of labels) await say(world, world.participant(sender), payloadOf(sender))
   for (const sent of world.publications.slice(first)) {

@@ -108,7 +108,7 @@ async function executePlain(world: World, step: PlainStep, at: number): Promise<
       }
       return
     case "probe_bidirectional_decryptability":
-      await probe(world, step.clients)
+      await probe(world, step.clients, at)
       return
     case "observe_admin_policy":
       for (const client of step.clients) {

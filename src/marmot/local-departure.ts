@@ -56,11 +56,11 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
 export async function renewDeparture(t: Transition): Promise<void> {
   const { mls } = t.tip
   if (t.group.leaving === undefined || mls === undefined || hasProposedDeparture(mls)) return
-  if (!isActiveAdmin(mls, t.group.device.pubkey)) return proposeDeparture(t)
+  if (!isActiveAdmin(mls, t.group.device.pubkey)) return unattended(() => proposeDeparture(t))
   // The Commit by which we stepped down has lost: do it again, unless nobody else is left to do an admin's work.
   const others = otherAdmins(t, mls)
   if (others.length === 0) t.set({ leaving: undefined })
-  else await stageForNobody(t, { proposals: [adminPolicyProposal(others)] })
+  else await stageUnattended(t, { proposals: [adminPolicyProposal(others)] })
 }
 
 /** The SelfRemoves of others, once their time has come and nobody else has committed them. */
@@ -71,13 +71,17 @@ export async function commitDepartures(t: Transition): Promise<void> {
   t.set({ autoCommitAt: undefined })
   if (leaving !== undefined || mls === undefined) return
   const proposalRefs = waitingDepartures(mls).map((departure) => departure.ref)
-  if (proposalRefs.length > 0) await stageForNobody(t, { proposalRefs })
+  if (proposalRefs.length > 0) await stageUnattended(t, { proposalRefs })
 }
 
-/** Nobody waits for the answer; a Commit that can't be made must not stop the step. */
-async function stageForNobody(t: Transition, options: CreateCommitOptions): Promise<void> {
+function stageUnattended(t: Transition, options: CreateCommitOptions): Promise<void> {
+  return unattended(() => stage(t, null, { options, invitees: [] }))
+}
+
+/** Nobody waits for the answer; what can't be made now must not stop this step, and each one after it. */
+async function unattended(make: () => Promise<void>): Promise<void> {
   try {
-    await stage(t, null, { options, invitees: [] })
+    await make()
   } catch (error) {
     if (!(error instanceof MlsError) && !(error instanceof MarmotError)) throw error
   }

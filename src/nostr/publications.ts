@@ -81,7 +81,9 @@ export class Publications {
       void this.#retry(publication, ok.message)
       return
     }
-    settleAll(publication, { answered: true, accepted: ok.accepted, message: ok.message })
+    // "duplicate:" says that the relay has the event, whatever the verdict beside it: some say false.
+    const accepted = ok.accepted || ok.message.startsWith("duplicate:")
+    settleAll(publication, { answered: true, accepted, message: ok.message })
   }
 
   close(): void {

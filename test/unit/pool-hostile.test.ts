@@ -125,6 +125,15 @@ describe("with relays that do not behave", () => {
     expect(refused[0]).toBe("error: not now")
   })
 
+  test("a relay that has the event already has accepted it, even if it says no", async () => {
+    const event = signed()
+    const verdict = JSON.stringify(["OK", event.id, false, "duplicate: have it"])
+    const relay = await malicious(([type], socket) => {
+      if (type === "EVENT") socket.send(verdict)
+    })
+    expect(await newPool().publish(relay.url, event)).toMatchObject({ accepted: true })
+  })
+
   test("a lasting refusal is not tried again on the same connection", async () => {
     let asked = 0
     const relay = await malicious(([type, id], socket) => {

@@ -1,7 +1,7 @@
 // `messages.list`: chat messages with what later events say of them (wire §8.2): reactions, edits, deletions.
 
 import type { ClientApi, MessageItem } from "../client/api.ts"
-import { isChatKind } from "../client/timeline-records.ts"
+import { isChatKind } from "../client/chat-kinds.ts"
 
 export interface ListedMessage {
   readonly messageId: string

@@ -31,14 +31,6 @@ export interface SystemRecord {
 
 export type TimelineRecord = MessageRecord | SystemRecord
 
-/** Kinds that are shown as messages of their own; others change or decorate one (wire §8.2). */
-export function isChatKind(kind: number): boolean {
-  return !DECORATIONS.has(kind)
-}
-
-/** Deletion, reaction, push gossip, edit, poll response, system row. */
-const DECORATIONS = new Set([5, 7, 447, 448, 449, 1009, 1018, 1200, 1201, 1202, 1210])
-
 /**
  * A message is dated after everything that its author has seen, so that conversations read in order on every device,
  * as long as that does not lead further into the future than this (milliseconds).

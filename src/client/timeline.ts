@@ -4,10 +4,11 @@ import type { GroupChange, StateId } from "../marmot/engine-types.ts"
 import type { Rumor } from "../nostr/event.ts"
 import type { Store, StoreKey } from "../store/types.ts"
 import type { DeliveryView } from "./api.ts"
+import { isChatKind } from "./chat-kinds.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
-import { isChatKind, MAX_AHEAD_MS, msOf, sortOf } from "./timeline-records.ts"
+import { MAX_AHEAD_MS, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
 
 /** Where an inner id (or a row's id) is in the timeline. */

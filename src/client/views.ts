@@ -12,7 +12,8 @@ import type {
 } from "./api.ts"
 import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
-import { isChatKind, timeOf } from "./timeline-records.ts"
+import { isChatKind } from "./chat-kinds.ts"
+import { timeOf } from "./timeline-records.ts"
 import type { RowChange, TimelineRecord } from "./timeline-records.ts"
 
 export interface Viewer {

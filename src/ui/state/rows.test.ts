@@ -34,6 +34,15 @@ describe("layOut", () => {
     expect(summary(items)).toEqual(["day", "[m1", "m2]", "[m3]"])
   })
 
+  test("a reaction, an edit or what another app gossips is no message of its own", () => {
+    const decorations = [7, 5, 1009, 447].map((kind) => ({
+      ...message(`k${kind}`, "b", noon + 1),
+      kind,
+    }))
+    const items = [message("1", "a", noon), ...decorations, message("2", "a", noon + 2)]
+    expect(summary(items)).toEqual(["day", "[m1", "m2]"])
+  })
+
   test("a pause, a day and a system line break a run", () => {
     const system: TimelineItem = {
       type: "system",

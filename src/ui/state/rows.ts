@@ -1,5 +1,6 @@
 // A timeline as rows to draw: day separators, system lines and bubbles grouped by author.
 import type { MessageItem, SystemItem, TimelineItem } from "../../client/api.ts"
+import { isChatKind } from "../../client/chat-kinds.ts"
 
 export type Row =
   | { readonly type: "beginning"; readonly key: string }
@@ -31,8 +32,10 @@ export function layOut(
   options: { readonly complete: boolean; readonly unreadFrom: string | undefined },
 ): readonly Row[] {
   const rows: Row[] = options.complete ? [{ type: "beginning", key: "beginning" }] : []
+  // Reactions, edits and the like change a message; they are no messages of their own.
+  const shown = items.filter((item) => item.type === "system" || isChatKind(item.kind))
   let previous: TimelineItem | undefined
-  for (const [index, item] of items.entries()) {
+  for (const [index, item] of shown.entries()) {
     const key = itemKey(item)
     const newDay = previous === undefined || !sameDay(previous.createdAt, item.createdAt)
     if (newDay) rows.push({ type: "day", key: `d${key}`, seconds: item.createdAt })
@@ -40,7 +43,7 @@ export function layOut(
     if (unread) rows.push({ type: "unread", key: "unread" })
     if (item.type === "system") rows.push({ type: "system", key, item })
     else {
-      const next = items[index + 1]
+      const next = shown[index + 1]
       const nextUnread = next !== undefined && itemKey(next) === options.unreadFrom
       const first = unread || !continues(previous, item)
       rows.push({ type: "message", key, item, first, last: nextUnread || !continues(item, next) })

@@ -57,7 +57,7 @@ export class Reachability {
     return this.#view
   }
 
-  /** There is nothing that trying again soon would change: all is published, or the user does not want to sign. */
+  /** There is nothing that trying again soon would change: all is published, or the signer does not sign this. */
   get isComplete(): boolean {
     return this.#refused || (this.#view.relayLists && this.#view.keyPackage)
   }
@@ -108,9 +108,12 @@ export class Reachability {
     }
   }
 
-  /** Publishes a name for the account. */
+  /**
+   * Publishes a name for the account; the rest of its profile stays as it is. Rejects with `ClientError`
+   * `publish_failed` while nobody can be asked what that is.
+   */
   async publishName(name: string): Promise<void> {
-    const profile = await this.#ownProfile()
+    const profile = newest(await this.#published(), PROFILE_KIND, this.#options.account.pubkey)
     const event = await this.#sign(
       { kind: PROFILE_KIND, tags: profile?.tags ?? [], content: withName(profile?.content, name) },
       profile?.created_at,
@@ -130,7 +133,8 @@ export class Reachability {
       return { keyPackageEventId }
     } catch (error) {
       const failure = asClientError(error)
-      this.#refused = error instanceof SignerError && error.code === "refused"
+      // Another account in the extension, say: asking again each minute would not help either.
+      this.#refused = error instanceof SignerError && error.code !== "unavailable"
       this.#show({ problem: failure.message })
       throw failure
     }
@@ -226,13 +230,6 @@ export class Reachability {
     if (name === undefined || name === "") return
     if (newest(published, PROFILE_KIND, account.pubkey) !== undefined) return
     await this.publishName(name)
-  }
-
-  async #ownProfile(): Promise<NostrEvent | undefined> {
-    const { world, account } = this.#options
-    const filter = { kinds: [PROFILE_KIND], authors: [account.pubkey] }
-    const { events } = await world.pool.query(this.#homes(), [filter], { timeoutMs: QUERY_MS })
-    return newest(events, PROFILE_KIND, account.pubkey)
   }
 
   /** The list that is on its way already, or a new one: each signature may cost the user a question. */

@@ -189,7 +189,7 @@ export class Session {
   /** A tab with the signing extension is there (again). */
   signerAvailable(): void {
     this.inbox.wake()
-    this.welcomes.wake()
+    this.welcomes.signerAvailable()
     this.reachability.wake()
   }
 

@@ -51,6 +51,8 @@ export class WelcomeSender {
   readonly #timers = new Map<string, Timer>()
   readonly #pauses = new Map<string, number>()
   readonly #running = new Set<string>()
+  /** The user said no: only the signer's return or a long pause puts the question again. */
+  readonly #declined = new Set<string>()
   #closed = false
 
   constructor(options: WelcomeSenderOptions) {
@@ -81,11 +83,19 @@ export class WelcomeSender {
     draft.after(() => void this.#run(jobId))
   }
 
-  /** A relay can be reached (again), or the signer is back. */
+  /** A relay can be reached (again). */
   wake(): void {
-    for (const timer of this.#timers.values()) this.#options.world.timers.clearTimeout(timer)
-    this.#timers.clear()
-    this.start()
+    for (const [jobId, timer] of [...this.#timers]) {
+      if (this.#declined.has(jobId)) continue
+      this.#options.world.timers.clearTimeout(timer)
+      this.#timers.delete(jobId)
+      void this.#run(jobId)
+    }
+  }
+
+  signerAvailable(): void {
+    this.#declined.clear()
+    this.wake()
   }
 
   forget(draft: Draft, groupId: string): void {
@@ -98,13 +108,14 @@ export class WelcomeSender {
     const job = this.#jobs.get(jobId)
     if (job === undefined || this.#closed || this.#running.has(jobId)) return
     this.#running.add(jobId)
+    this.#declined.delete(jobId)
     try {
       if (!(await this.#send(job))) this.#later(job)
     } catch (error) {
       if (this.#isClosed()) return
       this.#options.world.log("an invitation could not be sent yet", error)
-      // The user said no: the question is not put again at once.
-      if (error instanceof SignerError && error.code === "refused") {
+      if (error instanceof SignerError && error.code !== "unavailable") {
+        this.#declined.add(jobId)
         this.#pauses.set(jobId, LONGEST_PAUSE_MS)
       }
       this.#later(job)

@@ -24,7 +24,7 @@ import type { SeenEvents } from "./seen-events.ts"
 /** Owner of the inbox's cursors and of the ids that it has seen. */
 export const INBOX = "inbox"
 
-/** What failed for now is tried again after this, at most so often in one run. */
+/** What failed for now is tried again after this; in one run at most so often, unless nobody could be asked. */
 const RETRY_MS = 30_000
 const MAX_ATTEMPTS = 5
 /** What is on its way while the stored events are read (seconds). */
@@ -235,7 +235,8 @@ export class Inbox {
   }
 
   #again(event: NostrEvent, error: unknown): void {
-    const attempts = (this.#attempts.get(event.id) ?? 0) + 1
+    const unasked = error instanceof SignerError && error.code === "unavailable"
+    const attempts = (this.#attempts.get(event.id) ?? 0) + (unasked ? 0 : 1)
     this.#attempts.set(event.id, attempts)
     // The user said no: the next run may ask again, this one does not.
     const refused = error instanceof SignerError && error.code === "refused"

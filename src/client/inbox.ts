@@ -14,7 +14,7 @@ import type { Account } from "./account.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
 import type { Groups } from "./groups.ts"
-import { inviteIdOf } from "./invites.ts"
+import { inviteIdOf, mayReplace } from "./invites.ts"
 import type { Invites } from "./invites.ts"
 import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
@@ -210,12 +210,8 @@ export class Inbox {
     })
     const { epoch } = world.engine.summary(joined.group)
     const held = groups.get(joined.preview.groupId, draft)
-    if (held !== undefined) {
-      const { standing, epoch: known } = world.engine.summary(held)
-      // Behaviour §3: a live copy refuses a Welcome, unless it can only mean that we were added anew.
-      if (standing === "disbanded") return
-      if ((standing === "active" || standing === "leaving") && epoch <= known) return
-    }
+    const { inviter } = found
+    if (held !== undefined && !mayReplace(world.engine.summary(held), { epoch, inviter })) return
     invites.add(draft, {
       welcome: found.welcome,
       keyPackageRef: bytesToHex(joined.keyPackageRef),

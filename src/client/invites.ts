@@ -1,7 +1,7 @@
 // Marmot joining (behaviour §3): invitations that wait for the user, and the two ways in which they end.
 
 import { sha256 } from "@noble/hashes/sha2.js"
-import type { WelcomePreview } from "../marmot/engine-types.ts"
+import type { GroupSummary, WelcomePreview } from "../marmot/engine-types.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import type { Store } from "../store/types.ts"
 import { ClientError } from "./api.ts"
@@ -26,6 +26,21 @@ export interface InviteRecord {
 }
 
 export const inviteIdOf = (welcome: Uint8Array): string => bytesToHex(sha256(welcome))
+
+/**
+ * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
+ * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
+ * anyone's published KeyPackages in it. The exception can only mean that we were added anew: a later epoch, by one
+ * whom our own copy knows as an admin.
+ */
+export function mayReplace(
+  held: GroupSummary,
+  invite: { readonly epoch: number; readonly inviter: string },
+): boolean {
+  if (held.standing === "disbanded") return false
+  if (held.standing !== "active" && held.standing !== "leaving") return true
+  return invite.epoch > held.epoch && held.admins.includes(invite.inviter)
+}
 
 export class Invites {
   readonly #records = new RecordMap<InviteRecord>({

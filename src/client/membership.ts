@@ -11,6 +11,7 @@ import { fromBase64 } from "../marmot/base64.ts"
 import { OVERLAP } from "./cursors.ts"
 import type { Finding } from "./directory.ts"
 import type { Draft } from "./draft.ts"
+import { mayReplace } from "./invites.ts"
 import { firstSelfUpdate, nextSelfUpdate } from "./maintenance.ts"
 import type { Session } from "./session.ts"
 
@@ -135,7 +136,15 @@ export class Membership {
         }),
       )
       const { groupId } = preview
-      if (groups.get(groupId, draft) !== undefined) await this.#discard(draft, groupId)
+      const held = groups.get(groupId, draft)
+      if (held !== undefined) {
+        const { epoch } = invite
+        // The group may have been joined, or have gone on, since the invitation came.
+        if (!mayReplace(world.engine.summary(held), { epoch, inviter: preview.inviter })) {
+          throw new ClientError("invalid_input", "You are in this group already.")
+        }
+        await this.#discard(draft, groupId)
+      }
       const renewAt = firstSelfUpdate(draft.now, (length) => world.random(length))
       await this.#enter(draft, groupId, { renewAt, row: "joined", key: `joined:${inviteId}` })
       await groups.adopt(draft, group, [])

@@ -2,6 +2,9 @@ import { randomBytes } from "node:crypto"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import { marmotEngine } from "../../src/client/engine.ts"
+import type { Engine } from "../../src/client/engine.ts"
+import type { MarmotGroup } from "../../src/marmot/engine-types.ts"
 import { finalizeEvent, generateSecretKey, toRumor } from "../../src/nostr/event.ts"
 import type { EventTemplate, NostrEvent } from "../../src/nostr/event.ts"
 import { wrap } from "../../src/nostr/gift-wrap.ts"
@@ -127,4 +130,57 @@ test("a forged KeyPackage of someone else invites nobody", async () => {
   expect(check?.reason).not.toBe("")
   await alice.client.close()
   await victim.client.close()
+})
+
+test("a stranger's group of the same id can't take the place of a live one", async () => {
+  let live: string | undefined
+  const forged = new WeakSet<MarmotGroup>()
+  /** Sees each Welcome as one into the live group, at a much later epoch. */
+  const engine: Engine = {
+    ...marmotEngine,
+    joinMarmotGroup: async (env, params) => {
+      const joined = await marmotEngine.joinMarmotGroup(env, params)
+      if (live === undefined) return joined
+      const group = { ...joined.group, groupId: live }
+      forged.add(group)
+      return { ...joined, group, preview: { ...joined.preview, groupId: live } }
+    },
+    summary: (group) => ({
+      ...marmotEngine.summary(group),
+      ...(forged.has(group) ? { epoch: 99 } : {}),
+    }),
+  }
+  const alice = await startPerson([relay.url], "Alice")
+  const mallory = await startPerson([relay.url], "Mallory")
+  const bob = await startPerson([relay.url], "Bob", { engine })
+  // Both invitations wait; the forged one comes to be one for the live group only when that is joined.
+  const ours = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
+  await alice.client.sync()
+  await bob.client.sync()
+  const [invite] = await bob.client.invites()
+  live = ours.groupId
+  await mallory.client.createGroup({ name: "Us", members: [bob.npub] })
+  await mallory.client.sync()
+  await bob.client.sync()
+  const early = (await bob.client.invites()).find(
+    ({ inviter }) => inviter.pubkey === mallory.pubkey,
+  )
+  live = undefined
+  await bob.client.acceptInvite(invite?.inviteId ?? "")
+  live = ours.groupId
+  const forgery = (await bob.client.invites()).map(({ inviteId }) => inviteId)
+  expect(forgery).toEqual([early?.inviteId])
+  await expect(bob.client.acceptInvite(forgery[0] ?? "")).rejects.toMatchObject({
+    code: "invalid_input",
+  })
+
+  await mallory.client.createGroup({ name: "Us again", members: [bob.npub] })
+  await mallory.client.sync()
+  await bob.client.sync()
+  expect((await bob.client.invites()).map(({ groupName }) => groupName)).toEqual(["Us"])
+  await bob.client.sendMessage(ours.groupId, { content: "still here" })
+  await bob.client.sync()
+  await alice.client.sync()
+  expect(await contents(alice.client, ours.groupId)).toEqual(["still here"])
+  await Promise.all([alice, mallory, bob].map(({ client }) => client.close()))
 })

@@ -13,17 +13,29 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 const psk = { id: text("a shared key"), secret: new Uint8Array(32).fill(7) }
 
-const peerContext: peer.MlsContext = {
-  cipherSuite: await peer.getCiphersuiteImpl("MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519"),
+/** The suites of which ts-mls can do everything without further packages. */
+const SUITES = [0x0001, 0x0002, 0x0005, 0x0007] as const
+type Suite = (typeof SUITES)[number]
+
+const PEER_NAMES = {
+  0x0001: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+  0x0002: "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+  0x0005: "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
+  0x0007: "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+} as const
+
+const peerContextOf = async (suite: Suite): Promise<peer.MlsContext> => ({
+  cipherSuite: await peer.getCiphersuiteImpl(PEER_NAMES[suite]),
   authService: peer.unsafeTestingAuthenticationService,
   externalPsks: { [peer.bytesToBase64(psk.id)]: psk.secret },
-}
+})
 
 /** A GroupInfo of ts-mls as the RFC has it: external_pub as a vector. Needs a new signature. */
 async function withFramedExternalPub(bytes: Uint8Array, signatureKey: Uint8Array) {
-  const crypto = await mls.createCrypto({ suite: mls.cipherSuite(1) })
   const message = mls.decodeMlsMessage(bytes)
   if (message.wireFormat !== mls.wireFormats.groupInfo) throw new Error("no GroupInfo")
+  const suite = mls.cipherSuite(message.groupInfo.groupContext.cipherSuite)
+  const crypto = await mls.createCrypto({ suite })
   const extensions = message.groupInfo.extensions.map((extension) =>
     extension.type === mls.extensionTypes.externalPub
       ? { ...extension, data: encodeExternalPub(extension.data) }
@@ -84,8 +96,8 @@ function pskProposal(crypto: mls.MlsCrypto): mls.Proposal {
   }
 }
 
-async function ours(name: string, backend: "webcrypto" | "noble"): Promise<Member> {
-  const crypto = await mls.createCrypto({ suite: mls.cipherSuite(1), backend })
+async function ours(name: string, suite: Suite, backend: "webcrypto" | "noble"): Promise<Member> {
+  const crypto = await mls.createCrypto({ suite: mls.cipherSuite(suite), backend })
   const ctx: mls.MlsContext = {
     crypto,
     now,
@@ -98,7 +110,7 @@ async function ours(name: string, backend: "webcrypto" | "noble"): Promise<Membe
     credential: { kind: "basic", identity: text(name) },
     capabilities: {
       versions: [1],
-      cipherSuites: [1],
+      cipherSuites: [suite],
       extensions: [],
       proposals: [],
       credentials: [1, 2],
@@ -175,7 +187,16 @@ async function ours(name: string, backend: "webcrypto" | "noble"): Promise<Membe
   }
 }
 
-async function theirs(name: string): Promise<Member> {
+/** ts-mls makes compressed ECDSA keys, where RFC 9420 §5.1.1 has uncompressed ones; it signs and verifies with either. */
+async function peerKeys(suite: Suite, { cipherSuite }: peer.MlsContext) {
+  if (suite === 0x0001) return cipherSuite.signature.keygen()
+  const crypto = await mls.createCrypto({ suite: mls.cipherSuite(suite) })
+  const { privateKey, publicKey } = await crypto.generateSignatureKeyPair()
+  return { signKey: privateKey, publicKey }
+}
+
+async function theirs(name: string, suite: Suite): Promise<Member> {
+  const peerContext = await peerContextOf(suite)
   const { wireformats, defaultProposalTypes: types } = peer
   const version = peer.protocolVersions.mls10
   const encode = (message: peer.MlsMessage) => peer.encode(peer.mlsMessageEncoder, message)
@@ -184,9 +205,10 @@ async function theirs(name: string): Promise<Member> {
     if (message === undefined) throw new Error("the peer cannot read the message")
     return message
   }
-  const own = await peer.generateKeyPackage({
+  const own = await peer.generateKeyPackageWithKey({
     credential: { credentialType: peer.defaultCredentialTypes.basic, identity: text(name) },
     cipherSuite: peerContext.cipherSuite,
+    signatureKeyPair: await peerKeys(suite, peerContext),
   })
   let state: peer.ClientState | undefined
   const held = () => {
@@ -239,11 +261,17 @@ async function theirs(name: string): Promise<Member> {
       })
     },
     async groupInfo() {
-      const suite = peerContext.cipherSuite
-      const groupInfo = await peer.createGroupInfoWithExternalPubAndRatchetTree(held(), [], suite)
+      const { cipherSuite } = peerContext
+      const groupInfo = await peer.createGroupInfoWithExternalPubAndRatchetTree(
+        held(),
+        [],
+        cipherSuite,
+      )
       const bytes = encode({ version, wireformat: wireformats.mls_group_info, groupInfo })
-      // The seed is the end of what ts-mls holds in PKCS #8.
-      return withFramedExternalPub(bytes, held().signaturePrivateKey.slice(-32))
+      const { signaturePrivateKey } = held()
+      // A seed is the end of what ts-mls holds in PKCS #8; a scalar is all that it holds.
+      const key = suite === 0x0001 ? signaturePrivateKey.slice(-32) : signaturePrivateKey
+      return withFramedExternalPub(bytes, key)
     },
     async commit(change) {
       const extraProposals: peer.Proposal[] = [
@@ -263,7 +291,7 @@ async function theirs(name: string): Promise<Member> {
                   preSharedKeyId: {
                     psktype: peer.pskTypes.external,
                     pskId: psk.id,
-                    pskNonce: new Uint8Array(32).fill(9),
+                    pskNonce: new Uint8Array(mls.cipherSuite(suite).hash.size).fill(9),
                   },
                 },
               },
@@ -339,9 +367,15 @@ async function deliver(message: Uint8Array, to: readonly Member[]): Promise<void
   for (const member of to) await member.process(message)
 }
 
-describe.each(["webcrypto", "noble"] as const)("with ts-mls, our back end %s", (backend) => {
+const settings = SUITES.flatMap((suite) => [
+  { suite, backend: "webcrypto" as const },
+  { suite, backend: "noble" as const },
+])
+
+describe.each(settings)("with ts-mls, suite $suite, our back end $backend", (setting) => {
+  const { suite, backend } = setting
   const make = (kind: string, name: string) =>
-    kind === "ours" ? ours(name, backend) : theirs(name)
+    kind === "ours" ? ours(name, suite, backend) : theirs(name, suite)
 
   test.each([
     ["ours", "theirs", "ours"],

@@ -64,6 +64,7 @@ export class Client implements ClientApi {
   #crypto: MlsCrypto | undefined
   #running: Running | undefined
   #beginning = false
+  #leaving: Promise<void> | undefined
 
   constructor(options: ClientOptions) {
     this.#options = options
@@ -158,16 +159,13 @@ export class Client implements ClientApi {
     return this.#with(({ session }) => session.reachability.ensure())
   }
 
+  /** Two tabs may ask at once: it happens once. */
   logout(): Promise<void> {
-    return this.#guard(async () => {
-      await this.#running?.session.close()
-      this.#running = undefined
-      await this.#store?.destroy()
-      this.#store = await this.#options.openStore()
-      this.#emit({ topic: "session" })
-      this.#emit({ topic: "chats" })
-      this.#emit({ topic: "invites" })
+    this.#leaving ??= this.#guard(() => this.#leave()).finally(() => {
+      this.#leaving = undefined
+      for (const topic of ["session", "chats", "invites"] as const) this.#emit({ topic })
     })
+    return this.#leaving
   }
 
   chats() {
@@ -258,6 +256,21 @@ export class Client implements ClientApi {
   /** The signing extension can be asked (again). */
   signerAvailable(): void {
     this.#running?.session.signerAvailable()
+  }
+
+  async #leave(): Promise<void> {
+    const store = this.#store
+    await this.#running?.session.close()
+    this.#running = undefined
+    this.#store = undefined
+    try {
+      await store?.destroy()
+    } catch (error) {
+      // Nothing is deleted: the account is still there, and must not be mixed with another one.
+      await this.open()
+      throw error
+    }
+    this.#store = await this.#options.openStore()
   }
 
   /** The first batch of an account: its keys and the proof that ties the device to it. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import { StoreError } from "../../src/store/error.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
 import { acceptOnly, contents, startClient, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
@@ -83,4 +84,42 @@ test("logging out leaves nothing; another account can follow", async () => {
   expect(await alice.client.chats()).toEqual([])
   await alice.client.ensureReachable()
   await alice.client.close()
+})
+
+test("logging out in two tabs at once happens once", async () => {
+  const memory = new Memory()
+  let opened = 0
+  const openStore = () => {
+    opened++
+    return openMemoryStore(memory)
+  }
+  const { client } = await startPerson([relay.url], "Alice", { openStore })
+  await Promise.all([client.logout(), client.logout()])
+  expect(opened).toBe(2)
+  expect(await client.session()).toEqual({ status: "none" })
+  await client.close()
+})
+
+test("an account that can't be deleted stays in use", async () => {
+  const memory = new Memory()
+  const openStore = async () => {
+    const store = await openMemoryStore(memory)
+    const destroy = async () => {
+      await store.close()
+      throw new StoreError("unavailable", "another tab does not let go")
+    }
+    return new Proxy(store, {
+      get: (target, name) => {
+        if (name === "destroy") return destroy
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === "function" ? (value.bind(target) as unknown) : value
+      },
+    })
+  }
+  const { client, pubkey } = await startPerson([relay.url], "Alice", { openStore })
+  const { groupId } = await client.createGroup({ name: "Kept", members: [] })
+  await expect(client.logout()).rejects.toMatchObject({ code: "storage_failed" })
+  expect(await client.session()).toMatchObject({ status: "ready", self: { pubkey } })
+  expect(await client.group(groupId)).toMatchObject({ name: "Kept" })
+  await client.close()
 })

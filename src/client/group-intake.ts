@@ -172,7 +172,9 @@ export class GroupIntake {
     for (const id of this.#routes.get(url) ?? []) {
       const groupId = this.#owners.get(id)
       if (groupId === undefined) continue
-      const at = cursors.get(groupId, url) ?? chats.get(groupId)?.createdAt ?? 0
+      const known = cursors.get(groupId, url) ?? chats.get(groupId)?.createdAt ?? 0
+      // A clock that was ahead for a while must not make us deaf until its time has come.
+      const at = Math.min(known, this.#seconds())
       const since = Math.max(0, Math.floor((at - OVERLAP) / 3600) * 3600)
       byHour.set(since, [...(byHour.get(since) ?? []), id])
     }

@@ -127,9 +127,11 @@ export class Inbox {
   }
 
   #filters(url: string): readonly Filter[] {
-    const { cursors, account } = this.#options
+    const { cursors, account, world } = this.#options
     // Nothing older can be for a KeyPackage of this device; and each wrap may cost the user a question.
-    const at = cursors.get(INBOX, url) ?? account.record.createdAt - SETTLING
+    const known = cursors.get(INBOX, url) ?? account.record.createdAt - SETTLING
+    // A clock that was ahead for a while must not make us deaf until its time has come.
+    const at = Math.min(known, Math.floor(world.now() / 1000))
     const since = Math.max(0, at - GIFT_WRAP_BACKDATE)
     return [{ kinds: [GIFT_WRAP_KIND], "#p": [account.pubkey], since }]
   }

@@ -123,3 +123,25 @@ test("an account that can't be deleted stays in use", async () => {
   expect(await client.group(groupId)).toMatchObject({ name: "Kept" })
   await client.close()
 })
+
+test("a clock that was days ahead for a while makes nobody deaf", async () => {
+  const [aliceMemory, bobMemory] = [new Memory(), new Memory()]
+  const { alice, bob, groupId } = await pairOf(aliceMemory, bobMemory)
+  await bob.client.close()
+  const ahead = await startClient([relay.url], {
+    openStore: () => openMemoryStore(bobMemory),
+    now: () => Date.now() + 5 * 86_400_000,
+  })
+  await ahead.sync()
+  await ahead.close()
+
+  await alice.client.sendMessage(groupId, { content: "are you there?" })
+  await alice.client.createGroup({ name: "Another", members: [bob.npub] })
+  await alice.client.sync()
+  const again = await reborn(bob, bobMemory)
+  await again.client.sync()
+  expect(await contents(again.client, groupId)).toEqual(["are you there?"])
+  expect((await again.client.invites()).map(({ groupName }) => groupName)).toEqual(["Another"])
+  await alice.client.close()
+  await again.client.close()
+})

@@ -203,6 +203,7 @@ export class Inbox {
   ): Promise<void> {
     const { world, account, groups, invites, keyPackages } = this.#options
     if (invites.has(draft, inviteIdOf(found.welcome))) return
+    if (!invites.hasRoom(draft, found.inviter)) return
     const env = { crypto: world.crypto, now: draft.now, random: (n: number) => world.random(n) }
     const joined = await world.engine.joinMarmotGroup(env, {
       device: account.device,

@@ -27,6 +27,10 @@ export interface InviteRecord {
 
 export const inviteIdOf = (welcome: Uint8Array): string => bytesToHex(sha256(welcome))
 
+/** Anyone can invite, and a Welcome can be large: more than these do not wait for the user. */
+const MAX_OPEN = 128
+const MAX_OPEN_OF_ONE = 16
+
 /**
  * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
  * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
@@ -63,6 +67,13 @@ export class Invites {
 
   has(draft: Draft, inviteId: string): boolean {
     return this.#records.get(inviteId, draft) !== undefined
+  }
+
+  /** Whether another invitation by `inviter` can wait for the user. */
+  hasRoom(draft: Draft, inviter: string): boolean {
+    const open = this.#records.values(draft).filter(({ state }) => state === "open")
+    const theirs = open.filter(({ preview }) => preview.inviter === inviter)
+    return open.length < MAX_OPEN && theirs.length < MAX_OPEN_OF_ONE
   }
 
   /** Throws `ClientError` `unknown_invite` unless the invitation waits for an answer. */

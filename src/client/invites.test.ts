@@ -1,0 +1,45 @@
+import { expect, test } from "vitest"
+import type { GroupSummary } from "../marmot/engine-types.ts"
+import { Draft } from "./draft.ts"
+import { Invites, mayReplace } from "./invites.ts"
+
+function invitation(number: number, inviter: string) {
+  const welcome = new TextEncoder().encode(`welcome ${number}`)
+  const people = { inviter, members: [inviter], admins: [inviter] }
+  const preview = { groupId: `${number}`, name: "", description: "", relays: [], ...people }
+  return { welcome, keyPackageRef: "", preview, epoch: 1, sentAt: 0 }
+}
+
+test("a flood of invitations ends, one person's before everyone's", () => {
+  const invites = new Invites()
+  const draft = new Draft(0)
+  let total = 0
+  const flood = (inviter: string) => {
+    while (invites.hasRoom(draft, inviter)) invites.add(draft, invitation(total++, inviter))
+  }
+  flood("mallory")
+  expect(total).toBe(16)
+  expect(invites.hasRoom(draft, "alice")).toBe(true)
+  for (let i = 0; i < 100; i++) flood(`m${i}`)
+  expect(total).toBe(128)
+  expect(invites.hasRoom(draft, "alice")).toBe(false)
+  draft.settle()
+  const [one] = invites.open()
+  invites.decide(draft, one?.inviteId ?? "", "declined")
+  expect(invites.hasRoom(draft, "alice")).toBe(true)
+})
+
+test("a live copy gives way only to a later epoch by an admin that it knows", () => {
+  const held = (standing: GroupSummary["standing"]) =>
+    ({ standing, epoch: 5, admins: ["ada"] }) as unknown as GroupSummary
+  const by = (inviter: string, epoch: number) => ({ inviter, epoch })
+  for (const standing of ["active", "leaving"] as const) {
+    expect(mayReplace(held(standing), by("ada", 6))).toBe(true)
+    expect(mayReplace(held(standing), by("ada", 5))).toBe(false)
+    expect(mayReplace(held(standing), by("mallory", 6))).toBe(false)
+  }
+  for (const standing of ["removed", "left", "unrecoverable"] as const) {
+    expect(mayReplace(held(standing), by("mallory", 1))).toBe(true)
+  }
+  expect(mayReplace(held("disbanded"), by("ada", 6))).toBe(false)
+})

@@ -158,10 +158,15 @@ export class Person {
     if (this.#extension === undefined) {
       await this.click("create-identity")
       await this.at("name-input").fill(this.name)
+      await this.screenshot(`02-create-${this.name}`)
       await this.click("create-submit")
+      await this.see("save-key-step")
+      await this.screenshot(`02-save-key-${this.name}`)
       await this.click("key-later")
     } else {
       await this.click("extension-login")
+      await this.see("extension-submit")
+      await this.screenshot(`02-extension-${this.name}`)
       await this.click("extension-submit")
     }
     await this.see("sidebar")
@@ -170,6 +175,7 @@ export class Person {
     this.npub = ((await address.textContent()) ?? "").replace(/\s/g, "")
     expect(this.npub).toMatch(/^npub1[0-9a-z]{58}$/)
     await this.page.locator("[data-testid=reachability][data-reachable=true]").waitFor()
+    await this.screenshot(`02-settings-${this.name}`)
     await this.click("dialog-close")
   }
 

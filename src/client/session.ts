@@ -63,8 +63,8 @@ export class Session {
   readonly #maintenance: Maintenance
   readonly #onChange: (change: ClientChange) => void
   #progress: ReturnType<World["timers"]["setTimeout"]> | undefined
-  /** Of connected relays that may still be telling what we have missed. */
-  readonly #reading = new Map<string, ReturnType<World["timers"]["setTimeout"]>>()
+  /** Of relays that are connected: when to stop waiting for what we have missed; `undefined` once that time has come. */
+  readonly #reading = new Map<string, ReturnType<World["timers"]["setTimeout"]> | undefined>()
   #closed = false
 
   private constructor({ world: given, WebSocket, account, onChange }: SessionOptions) {
@@ -246,7 +246,7 @@ export class Session {
     this.#stopReading(url)
     const { timers } = this.world
     const timer = timers.setTimeout(() => {
-      this.#reading.delete(url)
+      this.#reading.set(url, undefined)
       this.outbox.wake(url)
     }, READING_MS)
     this.#reading.set(url, timer)
@@ -267,7 +267,7 @@ export class Session {
    */
   #isDue({ purpose }: Publication, url: string): boolean {
     if (purpose !== "application" || this.intake.isComplete(url)) return true
-    return !this.#reading.has(url)
+    return this.#reading.has(url) && this.#reading.get(url) === undefined
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */

@@ -25,6 +25,8 @@ export interface StoredEventsOptions {
 interface Reading {
   readonly events: Map<string, NostrEvent>
   timer: Timer | undefined
+  /** The relay has answered; its older pages are being read. */
+  hasEnded: boolean
 }
 
 export class StoredEvents {
@@ -47,7 +49,7 @@ export class StoredEvents {
   /** The relay is asked (again). */
   begin(url: string): void {
     const events = this.#end(url)?.events ?? new Map<string, NostrEvent>()
-    this.#readings.set(url, { events, timer: undefined })
+    this.#readings.set(url, { events, timer: undefined, hasEnded: false })
   }
 
   /** Whether the event is kept here for now; otherwise it is news. */
@@ -55,14 +57,16 @@ export class StoredEvents {
     const reading = this.#readings.get(url)
     if (reading === undefined) return false
     reading.events.set(event.id, event)
-    reading.timer ??= this.#options.world.timers.setTimeout(() => this.#handOn(url), PATIENCE_MS)
+    if (!reading.hasEnded) {
+      reading.timer ??= this.#options.world.timers.setTimeout(() => this.#handOn(url), PATIENCE_MS)
+    }
     return true
   }
 
   /** The connection is gone: what came is handed on, the next connection asks again. */
   interrupted(url: string): void {
     this.#handOn(url)
-    this.#readings.set(url, { events: new Map(), timer: undefined })
+    this.#readings.set(url, { events: new Map(), timer: undefined, hasEnded: false })
   }
 
   /** The relay says that it has sent what it held at `at`, or as much of it as it gives at once. */
@@ -72,6 +76,8 @@ export class StoredEvents {
       this.#options.complete(url, at)
       return
     }
+    this.#stopTimer(reading)
+    reading.hasEnded = true
     const isWhole = await this.#readRest(url, reading)
     // Asked anew meanwhile, or cut off: another end follows.
     if (this.#readings.get(url) !== reading) return
@@ -108,8 +114,13 @@ export class StoredEvents {
   #end(url: string): Reading | undefined {
     const reading = this.#readings.get(url)
     this.#readings.delete(url)
-    if (reading?.timer !== undefined) this.#options.world.timers.clearTimeout(reading.timer)
+    if (reading !== undefined) this.#stopTimer(reading)
     return reading
+  }
+
+  #stopTimer(reading: Reading): void {
+    if (reading.timer !== undefined) this.#options.world.timers.clearTimeout(reading.timer)
+    reading.timer = undefined
   }
 }
 

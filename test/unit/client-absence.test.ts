@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
-import { acceptOnly, contents, startPerson, syncAll } from "./client.fixture.ts"
+import type { ClientOptions } from "../../src/client/client.ts"
+import { Memory, openMemoryStore } from "../../src/store/index.ts"
+import { acceptOnly, contents, startClient, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
 
 /** More epochs than anyone keeps (behaviour §8.1). */
@@ -14,9 +16,12 @@ beforeAll(async () => {
 })
 afterAll(() => relay.close())
 
-async function pair(at = relay): Promise<{ alice: Person; bob: Person; groupId: string }> {
+async function pair(
+  at = relay,
+  bobs: Partial<ClientOptions> = {},
+): Promise<{ alice: Person; bob: Person; groupId: string }> {
   const alice = await startPerson([at.url], "Alice")
-  const bob = await startPerson([at.url], "Bob")
+  const bob = await startPerson([at.url], "Bob", bobs)
   const { groupId } = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
   await alice.client.sync()
   await acceptOnly(bob)
@@ -36,6 +41,24 @@ test("what was written offline arrives, however far the group has moved on", asy
   expect(await contents(alice.client, groupId)).toEqual(["one", "two"])
   await alice.client.close()
   await bob.client.close()
+})
+
+test("it does so when the client was closed meanwhile", async () => {
+  const memory = new Memory()
+  const openStore = () => openMemoryStore(memory)
+  const { alice, bob, groupId } = await pair(relay, { openStore })
+  bob.client.setOnline(false)
+  await bob.client.sendMessage(groupId, { content: "one" })
+  await bob.client.close()
+  for (let i = 0; i < MANY_EPOCHS; i++) await alice.client.selfUpdate(groupId)
+  await alice.client.sync()
+  const again = { ...bob, client: await startClient([relay.url], { openStore }) }
+  await again.client.sendMessage(groupId, { content: "two" })
+  await syncAll(again, alice)
+  expect(await contents(again.client, groupId)).toEqual(["one", "two"])
+  expect(await contents(alice.client, groupId)).toEqual(["one", "two"])
+  await alice.client.close()
+  await again.client.close()
 })
 
 test.each([

@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
-import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
 import { acceptOnly, contents, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
+import { Wire } from "./wire.fixture.ts"
 
 const ROUNDS = 4
 const seed = Number(process.env["BURROW_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
@@ -17,32 +17,6 @@ beforeAll(async () => {
   relays = await Promise.all([startRelay(), startRelay()])
 })
 afterAll(() => Promise.all(relays.map((relay) => relay.close())))
-
-/** Cuts a client off from a relay. */
-class Wire {
-  readonly #open = new Set<NodeWebSocket>()
-  #blocked: string | undefined
-
-  get WebSocket(): typeof NodeWebSocket {
-    const isBlocked = (url: string) => this.#blocked !== undefined && url.startsWith(this.#blocked)
-    const open = this.#open
-    return class extends NodeWebSocket {
-      constructor(url: string) {
-        // The discard port: nobody listens there.
-        super(isBlocked(url) ? "ws://127.0.0.1:9" : url)
-        open.add(this)
-        this.on("close", () => open.delete(this))
-      }
-    }
-  }
-
-  block(url: string | undefined): void {
-    this.#blocked = url
-    for (const socket of this.#open) {
-      if (url !== undefined && socket.url.startsWith(url)) socket.terminate()
-    }
-  }
-}
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 

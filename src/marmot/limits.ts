@@ -14,6 +14,8 @@ export const RESEND_AFTER = 2
 
 /** Events that no state opens yet; beyond it they are refused and fetched again later. */
 export const MAX_UNOPENED = 256
+/** Their content together (characters of base64): anyone can post them, and each new state tries them all. */
+export const MAX_UNOPENED_SIZE = 4 * 1024 * 1024
 /** Unopened events are given up after this long (milliseconds): 30 days. */
 export const UNOPENED_LIFETIME_MS = 30 * 24 * 3600 * 1000
 /** Commits that wait for a proposal. */

@@ -30,6 +30,7 @@ import {
   MAX_SIBLINGS,
   MAX_STATES,
   MAX_UNOPENED,
+  MAX_UNOPENED_SIZE,
   UNOPENED_LIFETIME_MS,
 } from "./limits.ts"
 import { admit, reconsiderWitness } from "./pass.ts"
@@ -95,7 +96,10 @@ function park(t: Transition, event: NostrEvent): EventDisposition {
   const alive = [...t.group.unopened].filter(
     ([, parked]) => t.env.now - parked.receivedAt < UNOPENED_LIFETIME_MS,
   )
-  if (alive.length >= MAX_UNOPENED) {
+  const size = alive.reduce((sum, [, parked]) => sum + parked.event.content.length, 0)
+  // One alone may be of any size.
+  const isTooMuch = size > 0 && size + event.content.length > MAX_UNOPENED_SIZE
+  if (alive.length >= MAX_UNOPENED || isTooMuch) {
     t.set({ unopened: new Map(alive) })
     askAgain(t, event)
     return "refused"

@@ -212,15 +212,19 @@ export class Inbox {
       inviter: found.inviter,
     })
     const { epoch } = world.engine.summary(joined.group)
-    const held = groups.get(joined.preview.groupId, draft)
+    const { groupId } = joined.preview
+    const held = groups.get(groupId, draft)
     const { inviter } = found
-    if (held !== undefined && !mayReplace(world.engine.summary(held), { epoch, inviter })) return
+    const sentAt = Math.min(found.sentAt, Math.floor(draft.now / 1000))
+    const isNewer = invites.isNewer(draft, groupId, sentAt)
+    const again = { epoch, inviter, isNewer }
+    if (held !== undefined && !mayReplace(world.engine.summary(held), again)) return
     invites.add(draft, {
       welcome: found.welcome,
       keyPackageRef: bytesToHex(joined.keyPackageRef),
       preview: joined.preview,
       epoch,
-      sentAt: Math.min(found.sentAt, Math.floor(draft.now / 1000)),
+      sentAt,
     })
   }
 

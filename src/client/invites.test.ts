@@ -29,14 +29,15 @@ test("a flood of invitations ends, one person's before everyone's", () => {
   expect(invites.hasRoom(draft, "alice")).toBe(true)
 })
 
-test("a live copy gives way only to a later epoch by an admin that it knows", () => {
+test("a live copy gives way only to an admin that it knows: to a later epoch, or to a later invitation", () => {
   const held = (standing: GroupSummary["standing"]) =>
     ({ standing, epoch: 5, admins: ["ada"] }) as unknown as GroupSummary
-  const by = (inviter: string, epoch: number) => ({ inviter, epoch })
+  const by = (inviter: string, epoch: number, isNewer = false) => ({ inviter, epoch, isNewer })
   for (const standing of ["active", "leaving"] as const) {
     expect(mayReplace(held(standing), by("ada", 6))).toBe(true)
     expect(mayReplace(held(standing), by("ada", 5))).toBe(false)
-    expect(mayReplace(held(standing), by("mallory", 6))).toBe(false)
+    expect(mayReplace(held(standing), by("ada", 5, true))).toBe(true)
+    expect(mayReplace(held(standing), by("mallory", 6, true))).toBe(false)
   }
   for (const standing of ["removed", "left", "unrecoverable"] as const) {
     expect(mayReplace(held(standing), by("mallory", 1))).toBe(true)

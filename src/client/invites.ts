@@ -34,16 +34,18 @@ const MAX_OPEN_OF_ONE = 16
 /**
  * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
  * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
- * anyone's published KeyPackages in it. The exception can only mean that we were added anew: a later epoch, by one
- * whom our own copy knows as an admin.
+ * anyone's published KeyPackages in it. The exception can only mean that we were added anew, by one whom our own copy
+ * knows as an admin: to a later epoch, or after we joined. The epochs of a branch that the others have left behind mean
+ * nothing.
  */
 export function mayReplace(
   held: GroupSummary,
-  invite: { readonly epoch: number; readonly inviter: string },
+  invite: { readonly epoch: number; readonly inviter: string; readonly isNewer: boolean },
 ): boolean {
   if (held.standing === "disbanded") return false
   if (held.standing !== "active" && held.standing !== "leaving") return true
-  return invite.epoch > held.epoch && held.admins.includes(invite.inviter)
+  if (!held.admins.includes(invite.inviter)) return false
+  return invite.epoch > held.epoch || invite.isNewer
 }
 
 export class Invites {
@@ -67,6 +69,14 @@ export class Invites {
 
   has(draft: Draft, inviteId: string): boolean {
     return this.#records.get(inviteId, draft) !== undefined
+  }
+
+  /** Sent after the invitation by which we joined the group; of a group that we founded, none is. Unix seconds. */
+  isNewer(draft: Draft, groupId: string, sentAt: number): boolean {
+    const joined = this.#records
+      .values(draft)
+      .filter(({ preview, state }) => preview.groupId === groupId && state === "accepted")
+    return joined.length > 0 && joined.every((invite) => invite.sentAt < sentAt)
   }
 
   /** Whether another invitation by `inviter` can wait for the user. */

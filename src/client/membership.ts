@@ -138,9 +138,11 @@ export class Membership {
       const { groupId } = preview
       const held = groups.get(groupId, draft)
       if (held !== undefined) {
-        const { epoch } = invite
+        const { epoch, sentAt } = invite
+        const isNewer = invites.isNewer(draft, groupId, sentAt)
+        const again = { epoch, inviter: preview.inviter, isNewer }
         // The group may have been joined, or have gone on, since the invitation came.
-        if (!mayReplace(world.engine.summary(held), { epoch, inviter: preview.inviter })) {
+        if (!mayReplace(world.engine.summary(held), again)) {
           throw new ClientError("invalid_input", "You are in this group already.")
         }
         await this.#discard(draft, groupId)

@@ -107,6 +107,7 @@ export function newGroup(
     unopened: new Map(),
     intents: [],
     pending: undefined,
+    abandoned: new Map(),
     welcomes: [],
     pass: undefined,
     leaving: undefined,

@@ -169,6 +169,8 @@ export interface MarmotGroup {
   readonly unopened: ReadonlyMap<string, DeferredEvent>
   readonly intents: readonly Intent[]
   readonly pending: PendingCommit | undefined
+  /** Commits of ours that every relay refused. One may have stored it all the same, so they stay as long as their parents. */
+  readonly abandoned: ReadonlyMap<StateId, PendingCommit>
   readonly welcomes: readonly PendingWelcome[]
   readonly pass: Pass | undefined
   /** A SelfRemove of ours was handed to the transport; the epoch that it was made for. */

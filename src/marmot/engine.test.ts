@@ -115,6 +115,30 @@ describe("a Commit of ours", () => {
     expect(ada.fingerprint).toEqual(bo.fingerprint)
   })
 
+  test.each([false, true])(
+    "is adopted if a relay that refused it had stored it all the same (restarts: %s)",
+    async (restarts) => {
+      const { world, people } = await worldOf(["ada", "bo"], { restarts })
+      const [ada, bo] = people
+      await ada.rename("Warren")
+      const { publication } = ada
+      await world.reject(publication)
+      expect(ada.title).toBe("Burrow")
+      // Everyone else sees it, and goes on from there before it comes back to its author.
+      await bo.receive(publication.event)
+      await world.pass(2000)
+      expect(bo.title).toBe("Warren")
+      await bo.say("in the warren")
+      await world.settle()
+      expect(ada.title).toBe("Warren")
+      expect(ada.messages).toEqual(["in the warren"])
+      expect(await ada.receive(publication.event)).toBe("duplicate")
+      await world.settle()
+      expect(ada.fingerprint).toEqual(bo.fingerprint)
+      expect(ada.group.abandoned.size).toBe(0)
+    },
+  )
+
   test("counts as published once it comes back, even if the relay's answer is lost", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people

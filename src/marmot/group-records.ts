@@ -68,6 +68,11 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
   }
   for (const input of group.deferred.values()) put(`deferred/${input.messageId}`, input)
   for (const [id, input] of group.unopened) put(`unopened/${id}`, input)
+  for (const commit of group.abandoned.values()) {
+    const { node, ...rest } = commit
+    put(`abandoned/${node.id}`, { ...rest, id: node.id }, commit)
+    putNode(records, "aside", node)
+  }
   if (group.pending !== undefined) {
     const { node, ...rest } = group.pending
     put("pending", { ...rest, id: node.id }, group.pending)
@@ -151,14 +156,23 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
     seen: new Map(read(records, "seen") as [MessageId, number][]),
     intents: read(records, "intents") as readonly Intent[],
     welcomes: read(records, "welcomes") as readonly PendingWelcome[],
-    pending: restorePending(records),
+    pending: records.has("pending") ? restoreCommit(records, "pending", "staged") : undefined,
+    abandoned: new Map(
+      idsOf(records, "abandoned/").map((id) => [
+        id,
+        restoreCommit(records, `abandoned/${id}`, "aside"),
+      ]),
+    ),
   }
 }
 
-function restorePending(records: ReadonlyMap<string, Uint8Array>): PendingCommit | undefined {
-  if (!records.has("pending")) return undefined
-  const { id, ...pending } = read(records, "pending") as StoredPending
-  return { ...pending, node: restoreNode(records, "staged", id) }
+function restoreCommit(
+  records: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  prefix: string,
+): PendingCommit {
+  const { id, ...commit } = read(records, name) as StoredPending
+  return { ...commit, node: restoreNode(records, prefix, id) }
 }
 
 function restoreNode(

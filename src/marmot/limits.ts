@@ -28,5 +28,7 @@ export const MAX_STATES = 512
 export const MAX_SIBLINGS = 16
 /** A Welcome waits this long after the Commit's acknowledgement, so that a rival Commit can show itself first. */
 export const WELCOME_DELAY_MS = 1000
+/** Refused Commits of ours that are kept aside, the latest ones. */
+export const MAX_ABANDONED = 16
 /** Earlier routing addresses that are still listened to. */
 export const MAX_PRIOR_ROUTES = 32

@@ -1,8 +1,8 @@
 // Marmot publish lifecycle: a Commit of ours counts once a relay has acknowledged it, and not before.
 
-import type { PublishOutcome } from "./engine-types.ts"
+import type { PublishOutcome, StateId } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
-import { WELCOME_DELAY_MS } from "./limits.ts"
+import { MAX_ABANDONED, WELCOME_DELAY_MS } from "./limits.ts"
 import { admitRetained } from "./pass.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
@@ -42,16 +42,35 @@ export function confirmPending(t: Transition): void {
   admitRetained(t)
 }
 
-/** Every relay refused: conclusively unpublished, so the staged state is dropped and the wish fails. */
+/** Every relay refused: the wish fails, and the staged state is put aside in case a relay has lied or erred. */
 function abandonPending(t: Transition): void {
   const { pending } = t.group
   if (pending === undefined) return
-  t.set({ pending: undefined, lifecycle: "stable" })
+  const abandoned = [...t.group.abandoned, [pending.node.id, pending] as const]
+  t.set({
+    pending: undefined,
+    lifecycle: "stable",
+    abandoned: new Map(abandoned.slice(-MAX_ABANDONED)),
+  })
   // Nobody waited for it: our stepping down for a departure was refused, so we stay.
   if (pending.intent === null) t.set({ leaving: undefined })
   else {
     t.failIntent(pending.intent.intentId, "publish_rejected", "no relay accepted the change")
   }
+  admitRetained(t)
+}
+
+/** A Commit that we gave up was published after all: it competes like anyone's, with what it owes. */
+export function adoptAbandoned(t: Transition, id: StateId): void {
+  const commit = t.group.abandoned.get(id)
+  if (commit === undefined) return
+  const abandoned = new Map(t.group.abandoned)
+  abandoned.delete(id)
+  const notBefore = t.env.now + WELCOME_DELAY_MS
+  const welcomes = commit.welcomes.map((welcome) => ({ ...welcome, notBefore }))
+  t.putState({ ...commit.node, judged: false })
+  t.set({ abandoned, welcomes: [...t.group.welcomes, ...welcomes] })
+  t.candidatesChanged = true
   admitRetained(t)
 }
 

@@ -34,7 +34,7 @@ import {
   UNOPENED_LIFETIME_MS,
 } from "./limits.ts"
 import { admit, reconsiderWitness } from "./pass.ts"
-import { confirmPending } from "./publish.ts"
+import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
@@ -58,7 +58,10 @@ async function admitEvent(t: Transition, event: NostrEvent): Promise<EventDispos
 
 /** What was refused gets another chance once something has moved (behaviour §7). */
 function askAgain(t: Transition, event: NostrEvent): void {
-  t.set({ refetchSince: Math.min(t.group.refetchSince ?? event.created_at, event.created_at) })
+  // Anyone may date an event at will: what was never ours must not have the whole past read again.
+  const earliest = Math.floor((t.env.now - UNOPENED_LIFETIME_MS) / 1000)
+  const since = Math.max(event.created_at, earliest)
+  t.set({ refetchSince: Math.min(t.group.refetchSince ?? since, since) })
 }
 
 function parsed(t: Transition, event: NostrEvent): GroupEventPayload | undefined {
@@ -81,8 +84,9 @@ function open(
   t: Transition,
   payload: GroupEventPayload,
 ): { node: StateNode; message: Uint8Array } | undefined {
-  const { states, pending } = t.group
-  const candidates = [t.tip, ...states.values(), ...(pending === undefined ? [] : [pending.node])]
+  const { states, pending, abandoned } = t.group
+  const own = [...(pending === undefined ? [] : [pending]), ...abandoned.values()]
+  const candidates = [t.tip, ...states.values(), ...own.map(({ node }) => node)]
   for (const node of candidates) {
     if (node.mls === undefined) continue
     const message = openGroupEvent(eventKey(t.env.crypto, node.mls), payload)
@@ -122,6 +126,11 @@ async function receiveMessage(
     return "duplicate"
   }
   if (t.group.pending?.node.id === node.id) confirmPending(t)
+  if (t.group.abandoned.has(id)) {
+    adoptAbandoned(t, id)
+    return "duplicate"
+  }
+  adoptAbandoned(t, node.id)
   if (isKnown(t, id)) return "duplicate"
   // A step before this one may have replaced the state's value.
   const current = t.group.states.get(node.id) ?? node

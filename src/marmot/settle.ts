@@ -126,6 +126,7 @@ function retired(group: MarmotGroup): Partial<MarmotGroup> {
     seen: none,
     deferred: none,
     unopened: none,
+    abandoned: none,
   }
 }
 
@@ -165,5 +166,8 @@ function withinHorizon(group: MarmotGroup, tipEpoch: number): Partial<MarmotGrou
     apps: new Map([...group.apps].filter(([, app]) => states.has(app.stateId))),
     seen: new Map([...group.seen].filter(([, epoch]) => epoch >= oldest)),
     deferred: new Map([...group.deferred].filter(([, input]) => states.has(input.stateId))),
+    abandoned: new Map(
+      [...group.abandoned].filter(([, { node }]) => states.has(node.parent ?? "")),
+    ),
   }
 }

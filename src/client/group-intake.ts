@@ -66,6 +66,7 @@ export class GroupIntake {
         for (const event of events) this.#enqueue({ event, url })
       },
       complete: (url, completeAt) => this.#enqueue({ completeAt, url }),
+      gaveUp: (url) => options.outbox.wake(url),
     })
   }
 
@@ -90,6 +91,15 @@ export class GroupIntake {
     return [...this.#routes.keys()]
   }
 
+  /** We know what the relay holds, or will not learn it soon: what we publish there is made for the group of now. */
+  isReadUp(url: string): boolean {
+    return this.isComplete(url) || this.#stored.hasGivenUp(url)
+  }
+
+  connected(url: string): void {
+    if (!this.#closed && !this.isComplete(url)) this.#stored.begin(url, true)
+  }
+
   disconnected(url: string): void {
     this.#complete.delete(url)
     if (!this.#closed) this.#stored.interrupted(url)
@@ -106,7 +116,7 @@ export class GroupIntake {
     this.#routes = routes
     this.#complete.clear()
     const relays = [...routes.keys()]
-    for (const url of relays) this.#stored.begin(url)
+    for (const url of relays) this.#stored.begin(url, this.#isConnected(url))
     const filters = (url: string) => this.#filters(url)
     if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
     else if (relays.length > 0) {
@@ -136,6 +146,11 @@ export class GroupIntake {
     this.#queue.push(arrival)
     this.#options.progressed()
     void this.#pump()
+  }
+
+  #isConnected(url: string): boolean {
+    const { pool } = this.#options.world
+    return pool.status().some((relay) => relay.url === url && relay.status === "connected")
   }
 
   #isClosed(): boolean {

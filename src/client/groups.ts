@@ -54,8 +54,8 @@ export class Groups {
   async load(device: DeviceIdentity): Promise<void> {
     const { chats, world } = this.#options
     for (const { groupId } of chats.all()) {
-      const rows = await world.store.range("groups", groupId)
       try {
+        const rows = await world.store.range("groups", groupId)
         const records = new Map(rows.map((row) => [row.sort, row.value]))
         const group = world.engine.restoreGroup(records, device)
         this.#held.load(groupId, { group, records: world.engine.groupRecords(group) })

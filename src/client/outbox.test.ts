@@ -55,6 +55,26 @@ const entry = (event: Publication["event"], relays: readonly string[]) =>
   ({ event, relays, purpose: "commit", groupId: "g", innerId: undefined }) as const
 
 describe("answers", () => {
+  test("a Commit that one relay refuses does not wait for ever for a dead one", async () => {
+    const pool = new FakePool()
+    pool.answer = (url) => (url === A ? refused : unanswered)
+    let time = 1_000_000
+    const { outbox, mailbox, outcomes } = await open(await openMemoryStore(), pool, () => time)
+    const event = someEvent()
+    await mailbox.run((draft) => outbox.add(draft, entry(event, [A, B])))
+    await until(() => pool.published.some(({ url }) => url === B))
+    expect(await outcomes()).toEqual({})
+    time += 119_000
+    outbox.wake(B)
+    await until(() => pool.published.filter(({ url }) => url === B).length > 1)
+    expect(await outcomes()).toEqual({})
+    time += 2_000
+    outbox.wake(B)
+    await until(async () => (await outcomes())[event.id] === "rejected")
+    expect(outbox.size).toBe(0)
+    outbox.close()
+  })
+
   test("the first acceptance concludes, the same event goes on to the other relay", async () => {
     const pool = new FakePool()
     let reachable = false

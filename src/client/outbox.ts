@@ -34,6 +34,7 @@ export interface Publication {
 
 /** How long the relays beyond the first are tried (MDK keeps its fan-out rows as long). */
 export const FANOUT_MS = 24 * 3_600_000
+const STUCK_MS = 120_000
 
 const MAX_WRITTEN = 1_024
 
@@ -192,9 +193,7 @@ export class Outbox {
     const publication = this.#records.get(eventId)
     const target = publication?.targets.find((each) => each.url === url)
     if (publication === undefined || target?.state !== "owed") return false
-    const { acceptedAt } = publication
-    if (acceptedAt === undefined || this.#world.now() < acceptedAt + FANOUT_MS) return true
-    // One relay has it, and the time for the others is over.
+    if (this.#world.now() < waitsUntil(publication)) return true
     const expired = { state: "refused", message: "not reached in time" } as const
     void this.#mailbox
       .run((draft) => this.#record(draft, eventId, url, expired))
@@ -240,6 +239,17 @@ export class Outbox {
       await this.#observer.concluded(draft, publication, "rejected")
     }
   }
+}
+
+/**
+ * Until when the relays that are silent are waited for (milliseconds). Once one has the event, the others have their
+ * time to get it. A Commit that one refuses must not hold up its group for ever because another is dead: it is given
+ * up after a while, and adopted if the silent relay turns out to have stored it.
+ */
+function waitsUntil({ acceptedAt, createdAt, purpose, targets }: Publication): number {
+  if (acceptedAt !== undefined) return acceptedAt + FANOUT_MS
+  const refused = targets.some(({ state }) => state === "refused")
+  return purpose === "commit" && refused ? createdAt + STUCK_MS : Infinity
 }
 
 /** What the relays have said so far, for the eyes of the user. */

@@ -38,8 +38,6 @@ export interface SessionOptions {
 
 /** Quiet period between two announcements that the connection view is different. */
 const PROGRESS_MS = 100
-/** A relay that does not say that it has sent everything is not waited for any longer. */
-const READING_MS = 10_000
 
 export class Session {
   readonly world: World
@@ -63,8 +61,6 @@ export class Session {
   readonly #maintenance: Maintenance
   readonly #onChange: (change: ClientChange) => void
   #progress: ReturnType<World["timers"]["setTimeout"]> | undefined
-  /** Of relays that are connected: when to stop waiting for what we have missed; `undefined` once that time has come. */
-  readonly #reading = new Map<string, ReturnType<World["timers"]["setTimeout"]> | undefined>()
   #closed = false
 
   private constructor({ world: given, WebSocket, account, onChange }: SessionOptions) {
@@ -181,7 +177,6 @@ export class Session {
       part.close()
     this.#maintenance.close()
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
-    for (const url of this.#reading.keys()) this.#stopReading(url)
     await this.mailbox.close()
     world.pool.close()
   }
@@ -227,7 +222,6 @@ export class Session {
     world.pool.onStatus(({ url, status }) => {
       if (status === "connected") this.#connected(url)
       if (status === "disconnected") {
-        this.#stopReading(url)
         intake.disconnected(url)
         inbox.disconnected(url)
       }
@@ -243,22 +237,10 @@ export class Session {
   }
 
   #connected(url: string): void {
-    this.#stopReading(url)
-    const { timers } = this.world
-    const timer = timers.setTimeout(() => {
-      this.#reading.set(url, undefined)
-      this.outbox.wake(url)
-    }, READING_MS)
-    this.#reading.set(url, timer)
+    this.intake.connected(url)
     this.outbox.wake(url)
     this.welcomes.wake()
     this.#maintenance.connected()
-  }
-
-  #stopReading(url: string): void {
-    const timer = this.#reading.get(url)
-    if (timer !== undefined) this.world.timers.clearTimeout(timer)
-    this.#reading.delete(url)
   }
 
   /**
@@ -266,8 +248,7 @@ export class Session {
    * engine knows, and encrypts it anew.
    */
   #isDue({ purpose }: Publication, url: string): boolean {
-    if (purpose !== "application" || this.intake.isComplete(url)) return true
-    return this.#reading.has(url) && this.#reading.get(url) === undefined
+    return purpose !== "application" || this.intake.isReadUp(url)
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */

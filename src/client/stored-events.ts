@@ -20,18 +20,19 @@ export interface StoredEventsOptions {
   readonly found: (events: readonly NostrEvent[], url: string) => void
   /** Everything that the relay held at `at` (Unix seconds) was found; undefined if not everything could be read. */
   readonly complete: (url: string, at: number | undefined) => void
+  /** The relay does not say that it has sent everything; it is not waited for any longer. */
+  readonly gaveUp: (url: string) => void
 }
 
 interface Reading {
   readonly events: Map<string, NostrEvent>
   timer: Timer | undefined
-  /** The relay has answered; its older pages are being read. */
-  hasEnded: boolean
 }
 
 export class StoredEvents {
   readonly #options: StoredEventsOptions
   readonly #readings = new Map<string, Reading>()
+  readonly #givenUp = new Set<string>()
 
   constructor(options: StoredEventsOptions) {
     this.#options = options
@@ -46,10 +47,17 @@ export class StoredEvents {
     for (const url of [...this.#readings.keys()]) this.#end(url)
   }
 
-  /** The relay is asked (again). */
-  begin(url: string): void {
+  hasGivenUp(url: string): boolean {
+    return this.#givenUp.has(url)
+  }
+
+  /** The relay is asked (again), or will be once it is connected: then this is called again. */
+  begin(url: string, isConnected: boolean): void {
     const events = this.#end(url)?.events ?? new Map<string, NostrEvent>()
-    this.#readings.set(url, { events, timer: undefined, hasEnded: false })
+    const { timers } = this.#options.world
+    const timer = isConnected ? timers.setTimeout(() => this.#giveUp(url), PATIENCE_MS) : undefined
+    this.#givenUp.delete(url)
+    this.#readings.set(url, { events, timer })
   }
 
   /** Whether the event is kept here for now; otherwise it is news. */
@@ -57,16 +65,13 @@ export class StoredEvents {
     const reading = this.#readings.get(url)
     if (reading === undefined) return false
     reading.events.set(event.id, event)
-    if (!reading.hasEnded) {
-      reading.timer ??= this.#options.world.timers.setTimeout(() => this.#handOn(url), PATIENCE_MS)
-    }
     return true
   }
 
   /** The connection is gone: what came is handed on, the next connection asks again. */
   interrupted(url: string): void {
     this.#handOn(url)
-    this.#readings.set(url, { events: new Map(), timer: undefined, hasEnded: false })
+    this.begin(url, false)
   }
 
   /** The relay says that it has sent what it held at `at`, or as much of it as it gives at once. */
@@ -77,7 +82,6 @@ export class StoredEvents {
       return
     }
     this.#stopTimer(reading)
-    reading.hasEnded = true
     const isWhole = await this.#readRest(url, reading)
     // Asked anew meanwhile, or cut off: another end follows.
     if (this.#readings.get(url) !== reading) return
@@ -100,6 +104,12 @@ export class StoredEvents {
       below = events.size === known ? below + 1 : 0
     }
     return true
+  }
+
+  #giveUp(url: string): void {
+    this.#handOn(url)
+    this.#givenUp.add(url)
+    this.#options.gaveUp(url)
   }
 
   #handOn(url: string): void {

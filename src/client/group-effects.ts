@@ -89,13 +89,27 @@ async function perform(
     case "ended":
       draft.change({ topic: "group", groupId })
       draft.change({ topic: "chats" })
-      return
+      return fail(draft, groupId, outbox.giveUpMessages(draft, groupId), timeline)
     case "refetch":
       ports.cursors.rewind(draft, groupId, effect.since)
       draft.after(() => ports.refetch())
       return
     case "disposition":
       return
+  }
+}
+
+/** Messages that nobody will get: to the others, we were gone before. */
+async function fail(
+  draft: Draft,
+  groupId: string,
+  messageIds: readonly string[],
+  timeline: Timeline,
+): Promise<void> {
+  const reason = "You are no longer in this group."
+  for (const messageId of messageIds) {
+    const delivery = { status: "failed", reason, relays: [] } as const
+    await timeline.setDelivery(draft, groupId, messageId, { delivery })
   }
 }
 

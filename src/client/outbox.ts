@@ -142,6 +142,19 @@ export class Outbox {
     await this.#record(draft, eventId, url, { state: "accepted", message: "" })
   }
 
+  /** Gives up a group's messages that no relay has taken yet; the ids of their inner events. */
+  giveUpMessages(draft: Draft, groupId: string): readonly string[] {
+    const unsent = this.#records
+      .values(draft)
+      .filter((each) => each.groupId === groupId && each.acceptedAt === undefined)
+    draft.change({ topic: "connection" })
+    return unsent.flatMap(({ event, innerId }) => {
+      if (innerId === undefined) return []
+      this.#records.delete(draft, event.id)
+      return [innerId]
+    })
+  }
+
   /** A group's publications that nobody waits for any more. */
   forget(draft: Draft, groupId: string): void {
     for (const { event, groupId: owner } of this.#records.values(draft)) {
@@ -153,6 +166,11 @@ export class Outbox {
   /** A relay can be reached (again): nobody waits for a timer. */
   wake(url: string): void {
     this.#lanes.get(url)?.wake()
+  }
+
+  /** Something that was not due may be so now. */
+  look(): void {
+    for (const lane of this.#lanes.values()) lane.look()
   }
 
   wakeAll(): void {

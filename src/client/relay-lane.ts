@@ -23,7 +23,7 @@ export interface LaneOptions {
   readonly answered: (eventId: string, answer: Answer) => Promise<void>
   /** Asked before each attempt. What is not wanted any more is forgotten. */
   readonly wanted: (eventId: string) => boolean
-  /** Asked before each attempt. What is not due yet waits for `wake`. */
+  /** Asked before each attempt. What is not due yet waits for `look`. */
   readonly due: (eventId: string) => boolean
 }
 
@@ -43,6 +43,11 @@ export class RelayLane {
   enqueue(event: NostrEvent): void {
     if (this.#flying.has(event.id)) return
     this.#queue.set(event.id, event)
+    this.#pump()
+  }
+
+  /** Tries what has become due, unless the relay needs a rest. */
+  look(): void {
     this.#pump()
   }
 

@@ -130,7 +130,10 @@ export class Session {
           waiters: groups.waiters,
           refetch: () => this.intake.refresh(true),
         }),
-      changed: () => this.intake.refresh(),
+      changed: () => {
+        this.intake.refresh()
+        outbox.look()
+      },
     })
     this.groups = groups
     const common = { world, mailbox, groups, cursors, seen, progressed }
@@ -244,11 +247,12 @@ export class Session {
   }
 
   /**
-   * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read, the
-   * engine knows, and encrypts it anew.
+   * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read and
+   * weighed, the engine knows, and encrypts it anew.
    */
-  #isDue({ purpose }: Publication, url: string): boolean {
-    return purpose !== "application" || this.intake.isReadUp(url)
+  #isDue({ purpose, groupId }: Publication, url: string): boolean {
+    if (purpose !== "application" || groupId === undefined) return true
+    return this.intake.isReadUp(url) && this.groups.get(groupId)?.pass === undefined
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */

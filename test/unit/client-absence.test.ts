@@ -3,7 +3,14 @@ import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
 import type { ClientOptions } from "../../src/client/client.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
-import { acceptOnly, contents, startClient, startPerson, syncAll } from "./client.fixture.ts"
+import {
+  acceptOnly,
+  contents,
+  messages,
+  startClient,
+  startPerson,
+  syncAll,
+} from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
 
 /** More epochs than anyone keeps (behaviour §8.1). */
@@ -59,6 +66,20 @@ test("it does so when the client was closed meanwhile", async () => {
   expect(await contents(alice.client, groupId)).toEqual(["one", "two"])
   await alice.client.close()
   await again.client.close()
+})
+
+test("what was written offline by someone who is removed meanwhile is not sent", async () => {
+  const { alice, bob, groupId } = await pair()
+  bob.client.setOnline(false)
+  await bob.client.sendMessage(groupId, { content: "one" })
+  await alice.client.removeMembers(groupId, [bob.pubkey])
+  await alice.client.sync()
+  bob.client.setOnline(true)
+  await syncAll(bob, alice)
+  expect(await messages(bob.client, groupId)).toMatchObject([{ delivery: { status: "failed" } }])
+  expect(await contents(alice.client, groupId)).toEqual([])
+  await alice.client.close()
+  await bob.client.close()
 })
 
 test.each([

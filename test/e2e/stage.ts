@@ -22,7 +22,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const screenshots = join(root, "screenshots", "e2e")
 
 /** How long the app may take to show something; generous, since CI's machines are slow. */
-const PATIENCE = 30_000
+export const PATIENCE = 30_000
 
 export interface PersonOptions {
   readonly colorScheme?: "light" | "dark"

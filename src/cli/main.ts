@@ -20,7 +20,7 @@ const USAGE = "usage: cli --relays wss://…[,wss://…] [--blossom https://…]
 /** Requests are met in order, but one that waits for the world for longer than this lets the next one begin. */
 const PATIENCE_MS = 2_000
 /** What follows these needs what they did. */
-const BARRIER = /^(account\..*|sync|shutdown)$/
+const BARRIER = /^(account\..*|sync)$/
 
 const write = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const log = (text: string) => process.stderr.write(`${text}\n`)
@@ -73,12 +73,12 @@ async function serve(client: Client): Promise<void> {
     if (line.trim() === "") continue
     const request = readRequest(line)
     if (request === undefined) continue
-    if (BARRIER.test(request.method)) await Promise.all(running)
     if (request.method === "shutdown") {
-      await client.close()
+      await finish(client, running)
       write({ id: request.id, result: {} })
       return
     }
+    if (BARRIER.test(request.method)) await Promise.all(running)
     const done = answer(client, request).finally(() => running.delete(done))
     running.add(done)
     if (BARRIER.test(request.method)) await done
@@ -86,6 +86,13 @@ async function serve(client: Client): Promise<void> {
   }
   await Promise.all(running)
   await client.close()
+}
+
+/** What waits for a relay is stored and goes on with the next start: its answer is not waited for any longer. */
+async function finish(client: Client, running: ReadonlySet<Promise<void>>): Promise<void> {
+  await Promise.race([Promise.all(running), pause(PATIENCE_MS)])
+  await client.close()
+  await Promise.race([Promise.all(running), pause(PATIENCE_MS)])
 }
 
 function readRequest(line: string): Request | undefined {

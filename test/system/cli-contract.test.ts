@@ -350,6 +350,28 @@ describe("the process", () => {
     expect(await cli.shutdown()).toBe(0)
   })
 
+  test("shuts down while a change waits for a relay, and makes it after the next start", async () => {
+    const own = await startRelay()
+    const state = join(scratch, "waiting")
+    const cli = new Cli(own.url, state)
+    await cli.call("account.create")
+    const created = await cli.call<{ groupId: string }>("groups.create", { name: "I", members: [] })
+    await cli.call("sync")
+    await own.close()
+    const change = expect(
+      cli.call("groups.update", { ...created, name: "We" }),
+    ).rejects.toMatchObject({ code: "no_account", message: TEXT })
+    expect(await cli.shutdown()).toBe(0)
+    await change
+
+    const back = await startRelay({ port: own.port })
+    const again = new Cli(back.url, state)
+    await again.call("sync")
+    expect(await again.call("groups.list")).toMatchObject([{ name: "We", epoch: 1 }])
+    expect(await again.shutdown()).toBe(0)
+    await back.close()
+  })
+
   test("keeps every message that it has answered, whenever it is killed", async () => {
     const state = join(scratch, "mortal")
     let cli = new Cli(relay.url, state)

@@ -1,7 +1,7 @@
 // Random operations of three clients, with crashes of all kinds: in the end all members must agree on everything.
 // BURROW_SEED repeats a run's choices (not the machine's timing), BURROW_OPERATIONS makes it longer or shorter.
 
-import { expect, onTestFailed, test } from "vitest"
+import { expect, onTestFailed, onTestFinished, test } from "vitest"
 import { pause, RandomWorld, seededRandom } from "./random-world.ts"
 import type { Group, Message, Person } from "./random-world.ts"
 
@@ -13,6 +13,9 @@ const MAX_ROUNDS = 20
 test(`three clients agree after random operations (BURROW_SEED=${seed})`, async () => {
   const world = await RandomWorld.open(seededRandom(seed))
   onTestFailed(() => console.error(world.log.join("\n")))
+  if (process.env["BURROW_TEST_LOG"] !== undefined) {
+    onTestFinished(() => console.error(world.log.join("\n")))
+  }
   try {
     await operate(world)
     await restartAll(world)

@@ -39,6 +39,8 @@ const EXPECTED = new Set([
   "unknown_invite",
   "unknown_group",
   "timeout",
+  // The client was stopped while a change waited for a relay.
+  "no_account",
   "process_ended",
 ])
 /** How long the world watches one operation before it goes on to the next. */
@@ -75,6 +77,7 @@ export class RandomWorld {
   readonly failures: string[] = []
   readonly log: string[] = []
   groupId = ""
+  readonly #start = Date.now()
   readonly #folder: string
   readonly #open = new Set<Promise<void>>()
   /** Who had a change acknowledged, by the epoch that it made. */
@@ -127,9 +130,13 @@ export class RandomWorld {
     return items[Math.floor(this.random() * items.length)]
   }
 
+  tell(line: string): void {
+    this.log.push(`${((Date.now() - this.#start) / 1000).toFixed(2)} s ${line}`)
+  }
+
   note(operation: string, who = ""): void {
     this.operations.set(operation, (this.operations.get(operation) ?? 0) + 1)
-    this.log.push(`${this.count} ${who} ${operation}`)
+    this.tell(`${this.count} ${who} ${operation}`)
   }
 
   send(by: Person): Promise<void> {
@@ -213,7 +220,7 @@ export class RandomWorld {
     const number = this.count
     const done: Promise<void> = call()
       .then(
-        (result) => void this.log.push(`${number} ${by.name} ${method} → ${result}`),
+        (result) => this.tell(`${number} ${by.name} ${method} → ${result}`),
         (error: unknown) => this.#refused(method, by, error, number),
       )
       .finally(() => this.#open.delete(done))
@@ -224,7 +231,7 @@ export class RandomWorld {
   #refused(method: string, by: Person, error: unknown, number = 0): void {
     const code = error instanceof CliFailure ? error.code : "unknown"
     const key = `${method}: ${code}`
-    this.log.push(`${number} ${by.name} ${method} → ${code} ${String(error)}`)
+    this.tell(`${number} ${by.name} ${method} → ${code} ${String(error)}`)
     this.refusals.set(key, (this.refusals.get(key) ?? 0) + 1)
     if (!EXPECTED.has(code)) this.failures.push(`${by.name} ${method}: ${String(error)}`)
   }

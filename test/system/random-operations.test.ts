@@ -1,47 +1,54 @@
-// Random operations of three clients, with crashes of all kinds: in the end all members must agree on everything.
-// BURROW_SEED repeats a run's choices (not the machine's timing), BURROW_OPERATIONS makes it longer or shorter.
+// Random operations of several clients, with crashes of all kinds: in the end all members must agree on everything.
+// BURROW_SEED repeats a run's choices (not the machine's timing); BURROW_OPERATIONS and BURROW_CLIENTS (3 to 8) size it.
 
 import { expect, onTestFailed, onTestFinished, test } from "vitest"
 import { pause, RandomWorld, seededRandom } from "./random-world.ts"
 import type { Group, Message, Person } from "./random-world.ts"
 
 const OPERATIONS = Number(process.env["BURROW_OPERATIONS"] ?? 200)
+const CLIENTS = Number(process.env["BURROW_CLIENTS"] ?? 3)
 const seed = Number(process.env["BURROW_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
+/** A run that is larger than the usual one may take as much longer. */
+const TIMEOUT_MS = 600_000 * Math.max(1, (OPERATIONS * CLIENTS) / 600)
 /** Rounds of `sync` until nothing moves any more. */
 const MAX_ROUNDS = 20
 
-test(`three clients agree after random operations (BURROW_SEED=${seed})`, async () => {
-  const world = await RandomWorld.open(seededRandom(seed))
-  onTestFailed(() => console.error(world.log.join("\n")))
-  if (process.env["BURROW_TEST_LOG"] !== undefined) {
-    onTestFinished(() => console.error(world.log.join("\n")))
-  }
-  try {
-    await operate(world)
-    await restartAll(world)
-    await settle(world)
-    report(world)
-    expect(world.failures).toEqual([])
-    const members = await currentMembers(world)
-    await expectAgreement(world, members)
-    await expectSecrecyAfterRemoval(world)
-  } finally {
-    await world.close()
-  }
-})
+test(
+  `${CLIENTS} clients agree after random operations (BURROW_SEED=${seed})`,
+  async () => {
+    const world = await RandomWorld.open(seededRandom(seed), CLIENTS)
+    onTestFailed(() => console.error(world.log.join("\n")))
+    if (process.env["BURROW_TEST_LOG"] !== undefined) {
+      onTestFinished(() => console.error(world.log.join("\n")))
+    }
+    try {
+      await operate(world)
+      await restartAll(world)
+      await settle(world)
+      report(world)
+      expect(world.failures).toEqual([])
+      const members = await currentMembers(world)
+      await expectAgreement(world, members)
+      await expectSecrecyAfterRemoval(world)
+    } finally {
+      await world.close()
+    }
+  },
+  TIMEOUT_MS,
+)
 
 async function operate(world: RandomWorld): Promise<void> {
-  const [alice, bob, carol] = peopleOf(world)
+  const [alice, ...others] = peopleOf(world)
   const { groupId } = await alice.client.call<{ groupId: string }>("groups.create", {
     name: "Us",
-    members: [bob.pubkey, carol.pubkey],
+    members: others.map(({ pubkey }) => pubkey),
   })
   world.groupId = groupId
-  for (const person of [alice, bob, carol]) await world.sync(person)
-  for (const person of [bob, carol]) expect(await world.accept(person, 60_000)).toBe(true)
+  for (const person of world.people) await world.sync(person)
+  for (const person of others) expect(await world.accept(person, 60_000)).toBe(true)
 
-  // In most runs only one of them comes and goes, so that the other's messages can be compared one by one.
-  const comers = world.chance(0.7) ? [carol] : [bob, carol]
+  // In most runs only some of them come and go, so that the others' messages can be compared one by one.
+  const comers = world.chance(0.7) ? others.filter((_, index) => index % 2 === 1) : others
   const absent = new Map<Person, number>()
   let relayBack: number | undefined
   for (let step = 0; world.count < OPERATIONS; step++) {
@@ -78,7 +85,7 @@ async function operate(world: RandomWorld): Promise<void> {
       // At once, so that Commits really compete.
       const running = world.people.filter(({ client }) => client.isRunning)
       await Promise.all(running.map((person) => anyWork(world, person)))
-    } else if (dice < 0.4) await membership(world, by, world.pick(comers) ?? carol)
+    } else if (dice < 0.4) await membership(world, by, world.pick(comers) ?? alice)
     else if (dice < 0.42) await world.change(alice, "groups.update", { admins: admins(world) })
     else if (dice < 0.5) await anyWork(world, by)
     else if (dice < 0.8) await world.send(by)
@@ -114,8 +121,10 @@ async function membership(world: RandomWorld, by: Person, subject: Person): Prom
 }
 
 function admins(world: RandomWorld): readonly string[] {
-  const [alice, bob] = peopleOf(world)
-  return world.chance(0.6) ? [alice.pubkey, bob.pubkey] : [alice.pubkey]
+  const [alice, bob, , dave] = peopleOf(world)
+  const candidates = dave === undefined ? [alice, bob] : [alice, bob, dave]
+  const chosen = candidates.filter((person) => person === alice || world.chance(0.6))
+  return chosen.map(({ pubkey }) => pubkey)
 }
 
 async function restartAll(world: RandomWorld): Promise<void> {
@@ -224,8 +233,8 @@ function report(world: RandomWorld): void {
   )
 }
 
-function peopleOf(world: RandomWorld): readonly [Person, Person, Person] {
-  const [alice, bob, carol] = world.people
+function peopleOf(world: RandomWorld): readonly [Person, Person, Person, ...Person[]] {
+  const [alice, bob, carol, ...others] = world.people
   if (alice === undefined || bob === undefined || carol === undefined) throw new Error("nobody")
-  return [alice, bob, carol]
+  return [alice, bob, carol, ...others]
 }

@@ -27,6 +27,8 @@ export interface Sent {
   readonly messageId: string
 }
 
+const NAMES = ["Alice", "Bob", "Carol", "Dave", "Erin", "Frank", "Grace", "Heidi"]
+
 /** Refusals that a user may get when several people change a group at once, or a process dies. */
 const EXPECTED = new Set([
   "not_admin",
@@ -83,18 +85,26 @@ export class RandomWorld {
   /** Who had a change acknowledged, by the epoch that it made. */
   readonly #changes = new Map<number, string[]>()
 
-  private constructor(relay: RelayProcess, folder: string, random: () => number) {
+  private constructor(
+    relay: RelayProcess,
+    folder: string,
+    random: () => number,
+    names: readonly string[],
+  ) {
     this.relay = relay
     this.random = random
     this.#folder = folder
-    this.people = ["Alice", "Bob", "Carol"].map(
+    this.people = names.map(
       (name) => new Person(name, new CliClient(relay.url, join(folder, name))),
     )
   }
 
-  static async open(random: () => number): Promise<RandomWorld> {
+  /** 3 to 8 people, each with a client of their own. */
+  static async open(random: () => number, size: number): Promise<RandomWorld> {
+    const names = NAMES.slice(0, size)
     const folder = mkdtempSync(join(tmpdir(), "burrow-random-"))
-    const world = new RandomWorld(await RelayProcess.start(join(folder, "relay")), folder, random)
+    const relay = await RelayProcess.start(join(folder, "relay"))
+    const world = new RandomWorld(relay, folder, random, names)
     await Promise.all(
       world.people.map(async (person) => {
         person.client.start()

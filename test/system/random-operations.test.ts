@@ -63,9 +63,11 @@ async function operate(world: RandomWorld): Promise<void> {
     }
     const by = world.pick(world.people.filter(({ client }) => client.isRunning))
     const dice = world.random()
+    // A round in which everyone acts counts as many operations: crashes keep their share of them.
+    const crash = (CLIENTS / 3) * 0.03
     const later = (steps: number) => step + 1 + Math.floor(world.random() * steps)
     if (by === undefined) continue
-    if (dice < 0.03) {
+    if (dice < crash) {
       world.note("kill", by.name)
       const dying = world.chance(0.7) ? anyWork(world, by) : Promise.resolve()
       await pause(world.random() * 60)
@@ -73,22 +75,23 @@ async function operate(world: RandomWorld): Promise<void> {
       await dying
       if (world.chance(0.5)) by.client.start()
       else absent.set(by, later(20))
-    } else if (dice < 0.045) {
+    } else if (dice < crash * 1.5) {
       world.note("stop", by.name)
       if ((await by.client.stop()) !== 0) world.failures.push(`${by.name} did not stop cleanly`)
       absent.set(by, later(40))
-    } else if (dice < 0.06 && relayBack === undefined) {
+    } else if (dice < crash * 2 && relayBack === undefined) {
       world.note("kill the relay")
       await world.relay.kill()
       relayBack = later(8)
-    } else if (dice < 0.25) {
+    } else if (dice < crash * 2 + 0.19) {
       // At once, so that Commits really compete.
       const running = world.people.filter(({ client }) => client.isRunning)
       await Promise.all(running.map((person) => anyWork(world, person)))
-    } else if (dice < 0.4) await membership(world, by, world.pick(comers) ?? alice)
-    else if (dice < 0.42) await world.change(alice, "groups.update", { admins: admins(world) })
-    else if (dice < 0.5) await anyWork(world, by)
-    else if (dice < 0.8) await world.send(by)
+    } else if (dice < crash * 2 + 0.34) await membership(world, by, world.pick(comers) ?? alice)
+    else if (dice < crash * 2 + 0.38)
+      await world.change(alice, "groups.update", { admins: admins(world) })
+    else if (dice < 0.6) await anyWork(world, by)
+    else if (dice < 0.85) await world.send(by)
     else {
       void world.send(by)
       await pause(world.random() * 30)

@@ -117,10 +117,12 @@ export class RandomWorld {
     return world
   }
 
-  async close(): Promise<void> {
+  /** With `keep` the profiles and the relay's events stay on the disk, to be looked at. */
+  async close(keep: boolean): Promise<void> {
     await Promise.all(this.people.map(({ client }) => client.kill()))
     await this.relay.kill()
-    rmSync(this.#folder, { recursive: true })
+    if (keep) this.tell(`profiles and events are in ${this.#folder}`)
+    else rmSync(this.#folder, { recursive: true })
   }
 
   /** Epochs for which more than one Commit was acknowledged. */

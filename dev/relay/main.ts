@@ -1,6 +1,7 @@
 // The relay from the command line: npm run relay -- --port 4869 --data data/relay [--host 127.0.0.1] [--auth MODE]
 
 import { parseArgs } from "node:util"
+import { verifyFast } from "../../src/nostr/fast-verify.ts"
 import { startRelay } from "./server.ts"
 import type { AuthMode } from "./auth.ts"
 
@@ -22,6 +23,7 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535 || auth === undefined) 
   process.exit(2)
 }
 
+await verifyFast()
 const relay = await startRelay({ port, host: values.host, dataDir: values.data, auth })
 console.log(`relay: ${relay.url} (${values.data ?? "in memory"})`)
 

@@ -4,6 +4,7 @@ import { cipherSuite, createCrypto } from "../mls/index.ts"
 import type { MlsCrypto } from "../mls/index.ts"
 import { nsecOf, parseNsec } from "../nostr/address.ts"
 import { generateSecretKey, hexToBytes } from "../nostr/event.ts"
+import { verifyFast } from "../nostr/fast-verify.ts"
 import { LocalSigner } from "../nostr/local-signer.ts"
 import { Nip07Signer } from "../nostr/nip07-signer.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
@@ -73,7 +74,11 @@ export class Client implements ClientApi {
   async open(): Promise<void> {
     await this.#guard(async () => {
       const { openStore, random, extension } = this.#options
-      this.#crypto ??= await createCrypto({ suite: cipherSuite(1), random })
+      const [crypto] = await Promise.all([
+        this.#crypto ?? createCrypto({ suite: cipherSuite(1), random }),
+        verifyFast(),
+      ])
+      this.#crypto = crypto
       this.#store = await openStore()
       const account = await Account.load(this.#store, extension)
       if (account !== undefined) await this.#run(account)

@@ -8,7 +8,6 @@ import {
   isLiftable,
   type NostrEvent,
   verifyEvent,
-  verifySchnorr,
 } from "../nostr/event.ts"
 import { MarmotError } from "./error.ts"
 import { kinds } from "./registry.ts"
@@ -89,6 +88,11 @@ export function identityProofFrom(
   return proof
 }
 
+/** Claims that verified, the latest ones: a member's own returns with each renewal of its leaf. */
+const known = new Set<string>()
+/** Less than a megabyte. */
+const MAX_KNOWN = 2_048
+
 /**
  * Verifies a leaf's proof. The time of signing is not compared with any clock (§3.2). Throws `MarmotError`
  * `invalid_identity` for an account that is no Nostr key, `invalid_identity_proof` for the rest.
@@ -97,27 +101,35 @@ export function verifyIdentityProof(
   proof: Uint8Array | undefined,
   expected: ProvenKey & { /** 32 bytes. */ readonly account: Uint8Array },
 ): void {
-  if (!isLiftable(expected.account)) {
+  const { account, signaturePublicKey, ciphersuite } = expected
+  const claim = [proof ?? new Uint8Array(), account, signaturePublicKey].map(bytesToHex)
+  const name = [...claim, ciphersuite].join()
+  if (known.has(name)) return
+  if (!isLiftable(account)) {
     throw new MarmotError("invalid_identity", "the account is not a Nostr key")
   }
   if (proof?.length !== IDENTITY_PROOF_SIZE) {
     throw new MarmotError("invalid_identity_proof", "the leaf has no proof of 104 bytes")
   }
   const pubkey = bytesToHex(proof.subarray(0, 32))
-  if (pubkey !== bytesToHex(expected.account)) {
+  if (pubkey !== bytesToHex(account)) {
     throw new MarmotError("invalid_identity_proof", "the proof is by another account")
   }
   const createdAt = new DataView(proof.buffer, proof.byteOffset).getBigUint64(32)
   if (createdAt < 1n || createdAt > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new MarmotError("invalid_identity_proof", "the proof's time is out of range")
   }
-  if (!SCHEMES.has(expected.ciphersuite)) {
+  if (!SCHEMES.has(ciphersuite)) {
     throw new MarmotError("invalid_identity_proof", "the suite has no signature scheme")
   }
-  const id = eventId({ ...identityProofTemplate(expected, Number(createdAt)), pubkey })
-  if (!verifySchnorr(bytesToHex(proof.subarray(40)), hexToBytes(id), pubkey)) {
+  const signed = { ...identityProofTemplate(expected, Number(createdAt)), pubkey }
+  const event = { ...signed, id: eventId(signed), sig: bytesToHex(proof.subarray(40)) }
+  if (!verifyEvent(event)) {
     throw new MarmotError("invalid_identity_proof", "the proof's signature does not verify")
   }
+  known.add(name)
+  const [oldest] = known
+  if (known.size > MAX_KNOWN && oldest !== undefined) known.delete(oldest)
 }
 
 function hex16(value: number): string {

@@ -57,6 +57,8 @@ export type InviteCheckStatus =
   | "no_key_package"
   | "incompatible"
   | "expired"
+  /** We have used the person's only KeyPackage before, and it is for one use. */
+  | "used"
   | "unreachable"
 
 export interface InviteCheck {
@@ -66,6 +68,15 @@ export interface InviteCheck {
   readonly status: InviteCheckStatus
   /** One plain sentence for the user; empty for `ok`. */
   readonly reason: string
+  /** With `incompatible`, where the person's app lacks something: ids of what the group requires and the app has. */
+  readonly lacking?: { readonly required: CapabilitiesView; readonly had: CapabilitiesView }
+}
+
+/** Ids of Marmot components, MLS extensions and proposals. */
+export interface CapabilitiesView {
+  readonly components: readonly number[]
+  readonly extensions: readonly number[]
+  readonly proposals: readonly number[]
 }
 
 /** Where this account stands in a group. Only `active` can send. */

@@ -1,7 +1,8 @@
 // Marmot transport §7.7, wire §5: where people can be reached, and which of their KeyPackages can be used.
 
-import type { Invitee } from "../marmot/engine-types.ts"
-import { chooseKeyPackage } from "../marmot/key-package-event.ts"
+import type { GroupRequirements } from "../marmot/capabilities.ts"
+import { chooseKeyPackage } from "../marmot/key-package-choice.ts"
+import type { KeyPackageChoice } from "../marmot/key-package-choice.ts"
 import { parsePerson } from "../nostr/address.ts"
 import type { Person } from "../nostr/address.ts"
 import { compareEvents } from "../nostr/event.ts"
@@ -21,6 +22,8 @@ export const KEY_PACKAGE_KIND = 30443
 
 const QUERY_MS = 8_000
 
+const NO_INBOX = "Has not published where invitations should go."
+
 /** What a look at the relays says of one person. */
 export interface Finding {
   readonly input: string
@@ -28,7 +31,18 @@ export interface Finding {
   readonly status: InviteCheckStatus
   readonly reason: string
   /** With status `ok`. */
-  readonly invitee: Invitee | undefined
+  readonly chosen: Chosen | undefined
+  /** With status `incompatible`, where it is known. */
+  readonly lacking: Refused["lacking"]
+}
+
+export type Chosen = KeyPackageChoice & { readonly ok: true }
+type Refused = KeyPackageChoice & { readonly ok: false }
+
+/** What people are looked up for. */
+export interface Purpose {
+  readonly members: ReadonlySet<string>
+  readonly requirements?: GroupRequirements
 }
 
 export interface DirectoryOptions {
@@ -37,7 +51,12 @@ export interface DirectoryOptions {
   readonly self: string
   /** Relays that we use anyway. */
   readonly ownRelays: () => readonly string[]
+  /** References of KeyPackages for one use that we have used. */
+  readonly used: () => ReadonlySet<string>
 }
+
+/** Relay lists may name relays that have newer relay lists. */
+const MAX_HOPS = 3
 
 interface Lookup {
   readonly events: readonly NostrEvent[]
@@ -52,16 +71,16 @@ export class Directory {
   }
 
   /** Looks all of them up at once. Never rejects for what relays or people do. */
-  async check(inputs: readonly string[], members: ReadonlySet<string>): Promise<Finding[]> {
+  async check(inputs: readonly string[], purpose: Purpose): Promise<Finding[]> {
     const people = inputs.map((input) => ({ input, person: readPerson(input) }))
     const known = people.map(({ person }) => person).filter((person) => person !== undefined)
     known.forEach(({ pubkey, relays }) => this.#options.contacts.hint(pubkey, relays))
     const wanted = known.filter(
-      ({ pubkey }) => pubkey !== this.#options.self && !members.has(pubkey),
+      ({ pubkey }) => pubkey !== this.#options.self && !purpose.members.has(pubkey),
     )
     const lookup = await this.#lookUp(wanted)
     return Promise.all(
-      people.map(({ input, person }) => this.#judge(input, person, members, lookup)),
+      people.map(({ input, person }) => this.#judge(input, person, purpose, lookup)),
     )
   }
 
@@ -84,32 +103,35 @@ export class Directory {
       ...relays,
       ...this.#options.contacts.hints(pubkey),
     ])
-    const seeds = this.#seeds(hints)
-    const first = await this.#query(seeds, [{ kinds, authors }])
-    // KeyPackages lie in the author's own write set, which the first answer names.
-    const further = authors
-      .flatMap((pubkey) => writeRelays(first.events, pubkey) ?? [])
-      .filter((url) => !seeds.includes(url))
-    if (further.length === 0) return first
-    const second = await this.#query([...new Set(further)], [{ kinds, authors }])
-    return {
-      events: [...first.events, ...second.events],
-      answered: new Set([...first.answered, ...second.answered]),
+    const asked = new Set<string>()
+    const answered = new Set<string>()
+    let events: readonly NostrEvent[] = []
+    let next = this.#seeds(hints)
+    for (let hop = 0; hop < MAX_HOPS && next.length > 0; hop++) {
+      const found = await this.#query(next, [{ kinds, authors }])
+      events = [...events, ...found.events]
+      next.forEach((url) => asked.add(url))
+      found.answered.forEach((url) => answered.add(url))
+      // KeyPackages lie in the author's own write set, which the answers name.
+      const further = authors.flatMap((pubkey) => writeRelays(events, pubkey) ?? [])
+      next = [...new Set(further)].filter((url) => !asked.has(url))
     }
+    return { events, answered }
   }
 
   async #judge(
     input: string,
     person: Person | undefined,
-    members: ReadonlySet<string>,
+    { members, requirements }: Purpose,
     { events, answered }: Lookup,
   ): Promise<Finding> {
-    const finding = (status: InviteCheckStatus, reason: string, invitee?: Invitee): Finding => ({
+    const finding = (status: InviteCheckStatus, reason: string): Finding => ({
       input,
       pubkey: person?.pubkey,
       status,
       reason,
-      invitee,
+      chosen: undefined,
+      lacking: undefined,
     })
     if (person === undefined) {
       return finding("invalid_input", "This is not the address of a person (npub1…).")
@@ -131,12 +153,20 @@ export class Directory {
     if (found.length === 0 && write !== undefined && !write.some((url) => answered.has(url))) {
       return finding("unreachable", "The relays of this person do not answer.")
     }
-    if (inbox === undefined || parseInboxList(inbox).length === 0) {
-      return finding("no_relay_list", "Has not published where invitations should go.")
+    // §7.7: no list authorises a default destination; hints that came with the address are one.
+    const hinted = this.#options.contacts.hints(pubkey).length > 0
+    if (!hinted && (inbox === undefined || parseInboxList(inbox).length === 0)) {
+      return finding("no_relay_list", NO_INBOX)
     }
-    const { world } = this.#options
-    const choice = await chooseKeyPackage(world.crypto, found, { pubkey, now: world.now() })
-    return choice.ok ? finding("ok", "", choice.invitee) : finding(choice.status, choice.reason)
+    const { world, used } = this.#options
+    const choice = await chooseKeyPackage(world.crypto, found, {
+      pubkey,
+      now: world.now(),
+      used: used(),
+      ...(requirements === undefined ? {} : { requirements }),
+    })
+    if (choice.ok) return { ...finding("ok", ""), chosen: choice }
+    return { ...finding(choice.status, choice.reason), lacking: choice.lacking }
   }
 
   #seeds(hints: readonly string[]): readonly string[] {

@@ -3,7 +3,7 @@
 import { apply, nextWake } from "../marmot/engine.ts"
 import { createMarmotGroup } from "../marmot/create-group.ts"
 import { joinMarmotGroup } from "../marmot/join-group.ts"
-import { fingerprint, summary } from "../marmot/group-view.ts"
+import { featuresOf, fingerprint, requirements, summary } from "../marmot/group-view.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
 
 export const marmotEngine = {
@@ -12,6 +12,8 @@ export const marmotEngine = {
   createMarmotGroup,
   joinMarmotGroup,
   summary,
+  requirements,
+  featuresOf,
   fingerprint,
   groupRecords,
   restoreGroup,

@@ -119,15 +119,20 @@ export class Groups {
     await this.#options.perform(draft, group, effects)
   }
 
-  /** Hands a wish to the engine and waits for its outcome. */
-  async intend(groupId: string, intent: Intent): Promise<{ epoch: number }> {
+  /** Hands a wish to the engine and waits for its outcome. `also`: what belongs into the same step. */
+  async intend(
+    groupId: string,
+    intent: Intent,
+    also?: (draft: Draft) => void,
+  ): Promise<{ epoch: number }> {
     const done = this.waiters.wait(intent.intentId, CHANGE_MS, LATE)
     // It may be over before this function gets to wait for it.
     done.catch(() => undefined)
     try {
-      await this.#options.mailbox.run((draft) =>
-        this.apply(draft, groupId, { type: "intent", intent }),
-      )
+      await this.#options.mailbox.run(async (draft) => {
+        also?.(draft)
+        await this.apply(draft, groupId, { type: "intent", intent })
+      })
     } catch (error) {
       this.waiters.reject(intent.intentId, new ClientError("internal", "Not stored."))
       throw error

@@ -8,6 +8,7 @@ import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type { Timer, World } from "./ports.ts"
 import type { Reachability } from "./reachability.ts"
+import type { UsedKeyPackages } from "./used-key-packages.ts"
 
 const ROUND_MS = 60_000
 /** Someone may have deleted our events, or a relay forgotten them. */
@@ -35,6 +36,7 @@ export interface MaintenanceOptions {
   readonly chats: Chats
   readonly invites: Invites
   readonly keyPackages: KeyPackages
+  readonly used: UsedKeyPackages
   readonly reachability: Reachability
 }
 
@@ -84,8 +86,11 @@ export class Maintenance {
   }
 
   #sweep(): Promise<void> {
-    const { mailbox, keyPackages, invites } = this.#options
-    return mailbox.run((draft) => keyPackages.sweep(draft, invites.neededKeyPackages(draft)))
+    const { mailbox, keyPackages, used, invites } = this.#options
+    return mailbox.run((draft) => {
+      keyPackages.sweep(draft, invites.neededKeyPackages(draft))
+      used.sweep(draft)
+    })
   }
 
   async #renewLeaves(): Promise<void> {

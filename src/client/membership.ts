@@ -1,6 +1,6 @@
 // Making groups, changing them, entering and leaving them.
 
-import type { Intent, Invitee } from "../marmot/engine-types.ts"
+import type { Intent } from "../marmot/engine-types.ts"
 import { MarmotError } from "../marmot/error.ts"
 import { MlsError } from "../mls/index.ts"
 import { parsePerson } from "../nostr/address.ts"
@@ -9,7 +9,7 @@ import { ClientError } from "./api.ts"
 import type { GroupChanges, InviteCheck } from "./api.ts"
 import { fromBase64 } from "../marmot/base64.ts"
 import { OVERLAP } from "./cursors.ts"
-import type { Finding } from "./directory.ts"
+import type { Chosen, Finding } from "./directory.ts"
 import type { Draft } from "./draft.ts"
 import { mayReplace } from "./invites.ts"
 import { firstSelfUpdate, nextSelfUpdate } from "./maintenance.ts"
@@ -36,11 +36,12 @@ export class Membership {
 
   async check(inputs: readonly string[], groupId?: string): Promise<readonly InviteCheck[]> {
     const findings = await this.#find(inputs, groupId)
-    return findings.map(({ input, pubkey, status, reason }) => ({
+    return findings.map(({ input, pubkey, status, reason, lacking }) => ({
       input,
       person: pubkey === undefined ? undefined : this.#session.viewer.person(pubkey),
       status,
       reason,
+      ...(lacking === undefined ? {} : { lacking }),
     }))
   }
 
@@ -51,8 +52,9 @@ export class Membership {
   }): Promise<{ groupId: string }> {
     const { name, description = "", members } = params
     checkTexts(params)
-    const invitees = await this.#invitees(members)
-    const { mailbox, world, account, groups } = this.#session
+    const chosen = await this.#chosen(members)
+    const invitees = chosen.map(({ invitee }) => invitee)
+    const { mailbox, world, account, groups, used } = this.#session
     const relays = account.record.relays.slice(0, MAX_GROUP_RELAYS)
     return mailbox.run(async (draft) => {
       const { group, effects } = await translated(() =>
@@ -69,13 +71,18 @@ export class Membership {
       const renewAt = nextSelfUpdate(draft.now, (length) => world.random(length))
       await this.#enter(draft, groupId, { renewAt, row: "group_created", key: "created" })
       await groups.adopt(draft, group, effects)
+      used.remember(draft, chosen)
       return { groupId }
     })
   }
 
   async invite(groupId: string, members: readonly string[]): Promise<{ epoch: number }> {
-    const invitees = await this.#invitees(members, groupId)
-    return this.#change(groupId, { type: "invite", invitees })
+    const { used } = this.#session
+    const chosen = await this.#chosen(members, groupId)
+    const invitees = chosen.map(({ invitee }) => invitee)
+    return this.#change(groupId, { type: "invite", invitees }, (draft) =>
+      used.remember(draft, chosen),
+    )
   }
 
   remove(groupId: string, members: readonly string[]): Promise<{ epoch: number }> {
@@ -205,31 +212,36 @@ export class Membership {
     draft.after(() => intake.refresh(true))
   }
 
-  #change(groupId: string, wish: Wish): Promise<{ epoch: number }> {
+  #change(groupId: string, wish: Wish, also?: (draft: Draft) => void): Promise<{ epoch: number }> {
     const { groups, world } = this.#session
     groups.require(groupId)
     const intentId = `${wish.type}:${bytesToHex(world.random(16))}`
-    return groups.intend(groupId, { ...wish, intentId })
+    return groups.intend(groupId, { ...wish, intentId }, also)
   }
 
   async #find(inputs: readonly string[], groupId?: string): Promise<readonly Finding[]> {
     const { directory, groups, world } = this.#session
-    const members =
-      groupId === undefined ? [] : world.engine.summary(groups.require(groupId)).members
-    return directory.check(inputs, new Set(members))
+    if (groupId === undefined) return directory.check(inputs, { members: new Set() })
+    const group = groups.require(groupId)
+    const members = new Set(world.engine.summary(group).members)
+    return directory.check(inputs, { members, requirements: world.engine.requirements(group) })
   }
 
-  /** Throws `ClientError` `not_invitable`, in words, unless everyone can be added. */
-  async #invitees(inputs: readonly string[], groupId?: string): Promise<readonly Invitee[]> {
-    const found = new Map<string, Invitee>()
-    for (const { input, pubkey, status, reason, invitee } of await this.#find(inputs, groupId)) {
-      if (invitee === undefined) {
+  /** Throws `ClientError` `not_invitable`, in words for each of them, unless everyone can be added. */
+  async #chosen(inputs: readonly string[], groupId?: string): Promise<readonly Chosen[]> {
+    const findings = await this.#find(inputs, groupId)
+    const refused = findings.filter(({ chosen }) => chosen === undefined)
+    if (refused.length > 0) {
+      const words = refused.map(({ input, pubkey, reason }) => {
         const name = pubkey === undefined ? input : this.#session.viewer.person(pubkey).name
-        const code = status === "invalid_input" ? "invalid_input" : "not_invitable"
-        throw new ClientError(code, `${name ?? input.slice(0, 16)}: ${reason}`)
-      }
-      found.set(invitee.pubkey, invitee)
+        return `${name ?? input.slice(0, 16)}: ${reason}`
+      })
+      const invalid = refused.every(({ status }) => status === "invalid_input")
+      throw new ClientError(invalid ? "invalid_input" : "not_invitable", words.join("\n"))
     }
+    const found = new Map<string, Chosen>()
+    for (const { chosen } of findings)
+      if (chosen !== undefined) found.set(chosen.invitee.pubkey, chosen)
     return [...found.values()]
   }
 

@@ -26,6 +26,7 @@ import type { World } from "./ports.ts"
 import { Reachability } from "./reachability.ts"
 import { SeenEvents } from "./seen-events.ts"
 import { Timeline } from "./timeline.ts"
+import { UsedKeyPackages } from "./used-key-packages.ts"
 import type { Viewer } from "./views.ts"
 import { WelcomeSender } from "./welcome-sender.ts"
 
@@ -46,6 +47,7 @@ export class Session {
   readonly chats = new Chats()
   readonly invites = new Invites()
   readonly keyPackages = new KeyPackages()
+  readonly used = new UsedKeyPackages()
   readonly cursors = new Cursors()
   readonly timeline: Timeline
   readonly seen: SeenEvents
@@ -106,6 +108,7 @@ export class Session {
       contacts: this.contacts,
       self: account.pubkey,
       ownRelays: () => this.ownRelays,
+      used: () => this.used.refs(),
     })
     const { outbox, directory, timeline, seen } = this
     this.welcomes = new WelcomeSender({
@@ -156,6 +159,7 @@ export class Session {
       chats,
       invites,
       keyPackages,
+      used: this.used,
       reachability: this.reachability,
     })
   }
@@ -198,8 +202,9 @@ export class Session {
   }
 
   async #load(): Promise<void> {
-    const { world, chats, invites, keyPackages, cursors, outbox, contacts, welcomes, groups } = this
-    for (const part of [chats, invites, keyPackages, cursors]) await part.load(world.store)
+    const { world, chats, invites, keyPackages, used, cursors } = this
+    const { outbox, contacts, welcomes, groups } = this
+    for (const part of [chats, invites, keyPackages, used, cursors]) await part.load(world.store)
     for (const part of [outbox, contacts, welcomes]) await part.load()
     await groups.load(this.account.device)
     await this.mailbox.run(async (draft) => {

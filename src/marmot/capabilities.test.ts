@@ -13,6 +13,7 @@ import {
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { accountService } from "./account-service.ts"
 import {
+  foundingRequirements,
   groupContextExtensions,
   isCovered,
   keyPackageOptions,
@@ -105,7 +106,7 @@ describe("a group's requirements (§4.3, §4.4)", () => {
   ])
 
   test("GroupContext extensions: requirements, then the dictionary as the last, ascending", () => {
-    const extensions = groupContextExtensions(components)
+    const extensions = groupContextExtensions(components, foundingRequirements([leaf]))
     const required = "0003" + "09" + "020006" + "040008000a" + "00"
     const list = "0001" + "0b0a" + "8001" + "8003" + "8004" + "8009" + "800c"
     const dictionary = "0006" + "18" + "17" + list + "8001020000" + "800c0100"
@@ -115,7 +116,8 @@ describe("a group's requirements (§4.3, §4.4)", () => {
 
   test("the list, and the roles that an agent stream policy asks for", () => {
     const dictionary =
-      appDataDictionary(groupContextExtensions(components)) ?? new Map<number, Uint8Array>()
+      appDataDictionary(groupContextExtensions(components, foundingRequirements([leaf]))) ??
+      new Map<number, Uint8Array>()
     expect(requirementsOf(dictionary)).toEqual({
       components: [0x8001, 0x8003, 0x8004, 0x8009, 0x800c],
       extensions: [],

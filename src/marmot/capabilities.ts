@@ -14,6 +14,7 @@ import {
   type KeyPackageOptions,
   type LeafNode,
   proposalTypes,
+  type RequiredCapabilities,
 } from "../mls/index.ts"
 import { hexToBytes } from "../nostr/event.ts"
 import { decodeAgentTextStream, requiredRoleExtensions } from "./components/agent-text-stream.ts"
@@ -34,14 +35,16 @@ export const SUPPORTED_COMPONENTS: readonly number[] = [
   componentIds.groupLifecycle,
 ]
 
-/** Components that our own new groups require. */
-const REQUIRED_COMPONENTS: readonly number[] = [
-  componentIds.groupProfile,
+/** Components without which there is no group of ours. */
+const MANDATORY_COMPONENTS: readonly number[] = [
   componentIds.adminPolicy,
   componentIds.nostrRouting,
   componentIds.identityProof,
   componentIds.groupLifecycle,
 ]
+
+/** Components of every new group that it requires only if all who found it support them. */
+const NEGOTIATED_COMPONENTS: readonly number[] = [componentIds.groupProfile]
 
 /** Default extension and proposal types are implicit and not listed (§4.2). */
 export const LEAF_CAPABILITIES: Capabilities = {
@@ -61,10 +64,17 @@ export function keyPackageOptions(device: DeviceIdentity, now: number): KeyPacka
   const notBefore = BigInt(now - BACKDATE)
   return {
     credential: { kind: "basic", identity: hexToBytes(device.pubkey) },
-    capabilities: LEAF_CAPABILITIES,
+    ...leafOptions(device),
     lifetime: { notBefore, notAfter: notBefore + BigInt(LIFETIME) },
-    leafExtensions: [leafDictionary(device.identityProof)],
     signatureKeyPair: device.signatureKeyPair,
+  }
+}
+
+/** What every leaf of this device says of its app, old leaves once they are renewed. */
+export function leafOptions(device: DeviceIdentity) {
+  return {
+    capabilities: LEAF_CAPABILITIES,
+    leafExtensions: [leafDictionary(device.identityProof)],
   }
 }
 
@@ -82,20 +92,33 @@ function leafDictionary(identityProof: Uint8Array): Extension {
   )
 }
 
-/** GroupContext extensions of a new group of ours: requirements first, the dictionary last (§4.3). */
-export function groupContextExtensions(components: ReadonlyMap<number, Uint8Array>): Extension[] {
-  const required = {
-    extensions: [extensionTypes.appDataDictionary],
-    proposals: [proposalTypes.appDataUpdate, proposalTypes.selfRemove],
-    credentials: [],
-  }
-  const list = encodeComponentsList(REQUIRED_COMPONENTS)
+/** GroupContext extensions of a group: requirements first, the dictionary last (§4.3). Without credential types. */
+export function groupContextExtensions(
+  components: ReadonlyMap<number, Uint8Array>,
+  { extensions, proposals, components: required }: GroupRequirements,
+): Extension[] {
+  const list = encodeComponentsList([...required].sort((a, b) => a - b))
+  const dictionary = appDataExtension(
+    new Map([...components, [mlsComponentIds.appComponents, list]]),
+  )
+  return withRequiredCapabilities([dictionary], { extensions, proposals, credentials: [] })
+}
+
+/** `extensions` with other required_capabilities, which come first; the dictionary comes last (§4.3). */
+export function withRequiredCapabilities(
+  extensions: readonly Extension[],
+  required: RequiredCapabilities,
+): Extension[] {
+  const isDictionary = ({ type }: Extension) => type === extensionTypes.appDataDictionary
+  const others = extensions.filter(
+    (extension) =>
+      extension.type !== extensionTypes.requiredCapabilities && !isDictionary(extension),
+  )
+  const data = encode(encodeRequiredCapabilities, required)
   return [
-    {
-      type: extensionTypes.requiredCapabilities,
-      data: encode(encodeRequiredCapabilities, required),
-    },
-    appDataExtension(new Map([...components, [mlsComponentIds.appComponents, list]])),
+    { type: extensionTypes.requiredCapabilities, data },
+    ...others,
+    ...extensions.filter(isDictionary),
   ]
 }
 
@@ -111,18 +134,46 @@ export function leafComponents(leaf: LeafNode): readonly number[] {
   return list === undefined ? [] : decodeComponentsList(list)
 }
 
-/** What a group asks of every leaf beside MLS's own required_capabilities. */
+/** What a group asks of every leaf, or what leaves can do. */
 export interface GroupRequirements {
   readonly components: readonly number[]
   readonly extensions: readonly number[]
   readonly proposals: readonly number[]
 }
 
-/** The requirements of our own new groups. */
+/** What every new group of ours requires at least. */
 export const newGroupRequirements: GroupRequirements = {
-  components: REQUIRED_COMPONENTS,
+  components: MANDATORY_COMPONENTS,
   extensions: [extensionTypes.appDataDictionary],
   proposals: [proposalTypes.appDataUpdate, proposalTypes.selfRemove],
+}
+
+/** What a new group requires: what it must, and of what is optional all that its founders can do (§4.4). */
+export function foundingRequirements(founders: readonly LeafNode[]): GroupRequirements {
+  const { components } = constructable(founders)
+  const negotiated = NEGOTIATED_COMPONENTS.filter((id) => components.includes(id))
+  return {
+    ...newGroupRequirements,
+    components: [...MANDATORY_COMPONENTS, ...negotiated].sort((a, b) => a - b),
+  }
+}
+
+/** The most that a group of `leaves` can do: what each of them can. Of no leaves, nothing. */
+export function constructable(leaves: readonly LeafNode[]): GroupRequirements {
+  const [first, ...others] = leaves.map(supportOf)
+  const shared = (kind: keyof GroupRequirements) =>
+    (first?.[kind] ?? []).filter((id) => others.every((other) => other[kind].includes(id)))
+  return {
+    components: shared("components"),
+    extensions: shared("extensions"),
+    proposals: shared("proposals"),
+  }
+}
+
+/** What a leaf says it can. Throws `MlsError` for malformed lists. */
+export function supportOf(leaf: LeafNode): GroupRequirements {
+  const { extensions, proposals } = leaf.capabilities
+  return { components: leafComponents(leaf), extensions, proposals }
 }
 
 /** Required components, and the roles that the agent stream policy asks for (§4.4, §6.7). */
@@ -141,14 +192,20 @@ export function missingRequirements(
   requirements: GroupRequirements,
   leaf: LeafNode,
 ): GroupRequirements {
-  const { capabilities } = leaf
-  const supported = leafComponents(leaf)
-  const lacking = (wanted: readonly number[], has: readonly number[]) =>
-    wanted.filter((id) => !has.includes(id))
+  return without(requirements, supportOf(leaf))
+}
+
+/** What of `requirements` is not in `support`. */
+export function without(
+  requirements: GroupRequirements,
+  support: GroupRequirements,
+): GroupRequirements {
+  const lacking = (kind: keyof GroupRequirements) =>
+    requirements[kind].filter((id) => !support[kind].includes(id))
   return {
-    components: lacking(requirements.components, supported),
-    extensions: lacking(requirements.extensions, capabilities.extensions),
-    proposals: lacking(requirements.proposals, capabilities.proposals),
+    components: lacking("components"),
+    extensions: lacking("extensions"),
+    proposals: lacking("proposals"),
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type Proposal,
 } from "../mls/index.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
-import { groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
+import { foundingRequirements, groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
 import { encodeGroupLifecycle } from "./components/group-lifecycle.ts"
@@ -25,6 +25,7 @@ import type {
   Step,
 } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
+import { keyPackageOf } from "./key-package-event.ts"
 import { addProposal, adminPolicyProposal, welcomeFor } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
 import { inviterContext, mlsContext } from "./transition.ts"
@@ -131,9 +132,11 @@ async function foundGroup(env: EngineEnv, params: NewGroup): Promise<GroupState>
     [componentIds.nostrRouting, encodeNostrRouting(routing)],
     [componentIds.groupLifecycle, encodeGroupLifecycle("active")],
   ])
+  const invited = params.invitees.map((invitee) => keyPackageOf(invitee.keyPackage).leafNode)
+  const requirements = foundingRequirements([keyPackage.keyPackage.leafNode, ...invited])
   return createGroup(mlsContext(env), {
     groupId: env.random(32),
     keyPackage,
-    extensions: groupContextExtensions(components),
+    extensions: groupContextExtensions(components, requirements),
   })
 }

@@ -2,6 +2,7 @@
 
 import type { GroupState, KeyPair, MlsCrypto } from "../mls/index.ts"
 import type { NostrEvent, Rumor } from "../nostr/event.ts"
+import type { FeatureName } from "./registry.ts"
 
 /** What the world lends to a step: no clock, randomness or I/O of the engine's own. */
 export interface EngineEnv {
@@ -120,6 +121,12 @@ export type Intent =
       readonly relays?: readonly string[]
     }
   | { readonly type: "selfUpdate"; readonly intentId: string }
+  /** Has the group require what every member's app can do: these features, or all if none is named. */
+  | {
+      readonly type: "upgrade"
+      readonly intentId: string
+      readonly features: readonly FeatureName[]
+    }
   | { readonly type: "leave"; readonly intentId: string }
 
 /** A commit of ours between preparation and acknowledgement; stored before the first attempt. */

@@ -2,10 +2,13 @@
 
 import { bytesToHex } from "../nostr/event.ts"
 import type { GroupState } from "../mls/index.ts"
+import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
+import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
 import { pathTo, tipOf } from "./graph.ts"
+import { type FeatureName, featureNames } from "./registry.ts"
 
 /** The canonical group; of a copy that has ended, the last state that this device could read. */
 export function summary(group: MarmotGroup): GroupSummary {
@@ -25,6 +28,17 @@ export function summary(group: MarmotGroup): GroupSummary {
       relays,
     })),
   }
+}
+
+/** What somebody who is to be added must be able to do. */
+export function requirements(group: MarmotGroup): GroupRequirements {
+  return groupRequirements(readableState(group))
+}
+
+/** Where each feature stands, by name. */
+export function featuresOf(group: MarmotGroup): ReadonlyMap<FeatureName, FeatureStatus> {
+  const state = readableState(group)
+  return new Map(featureNames.map((name) => [name, featureStatus(state, name)]))
 }
 
 /** Hex values that are equal for two members exactly if they hold the same state (RFC 9420 §8). */

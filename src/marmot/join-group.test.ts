@@ -25,6 +25,7 @@ import { type Member, RELAY, stateOf, type World, worldOf } from "./engine.fixtu
 import { routeOf } from "./group-facts.ts"
 import { joinMarmotGroup } from "./join-group.ts"
 import { adminPolicyProposal } from "./local-commit.ts"
+import { usualRequirements } from "./membership.fixture.ts"
 import { componentIds } from "./registry.ts"
 import { mlsContext } from "./transition.ts"
 
@@ -177,17 +178,19 @@ describe("a Welcome is refused", () => {
 
   test("never into a group that keeps to the rules", async () => {
     const { world, ada, bo } = await two()
-    const welcome = await strange(world, ada, bo, groupContextExtensions)
+    const welcome = await strange(world, ada, bo, (components) =>
+      groupContextExtensions(components, usualRequirements),
+    )
     const joined = await joining(bo, welcome, ada.pubkey)
     expect(joined.preview.name).toBe("")
   })
 
   const without = (id: number) => (components: Map<number, Uint8Array>) => {
     components.delete(id)
-    return groupContextExtensions(components)
+    return groupContextExtensions(components, usualRequirements)
   }
   const having = (id: number, data: Uint8Array) => (components: Map<number, Uint8Array>) =>
-    groupContextExtensions(components.set(id, data))
+    groupContextExtensions(components.set(id, data), usualRequirements)
 
   const strangers: [string, string, (components: Map<number, Uint8Array>) => Extension[]][] = [
     ["no admin policy", "missing_component", without(componentIds.adminPolicy)],
@@ -208,7 +211,7 @@ describe("a Welcome is refused", () => {
     [
       "no required capabilities",
       "unsupported_group",
-      (components) => groupContextExtensions(components).slice(1),
+      (components) => groupContextExtensions(components, usualRequirements).slice(1),
     ],
   ]
 

@@ -9,7 +9,8 @@ import { type EventTemplate, finalizeEvent, type NostrEvent } from "../nostr/eve
 import { keyPackageOptions } from "./capabilities.ts"
 import { accountNamed, deviceOf, NOW, secretKeyOf, testCrypto } from "./device.fixture.ts"
 import type { DeviceIdentity } from "./engine-types.ts"
-import { chooseKeyPackage, generateOwnKeyPackage, keyPackageTemplate } from "./key-package-event.ts"
+import { chooseKeyPackage, MAX_FUTURE_SKEW } from "./key-package-choice.ts"
+import { generateOwnKeyPackage, keyPackageTemplate } from "./key-package-event.ts"
 
 const MS = NOW * 1000
 const SLOT = "5a".repeat(32)
@@ -103,6 +104,53 @@ describe("choosing (§5, §7.6)", () => {
     expect(await chosen([older, newer])).toBe(newer.id)
     const withdrawn = sign({ created_at: NOW + 1, content: "" })
     expect(await chosen([older, newer, withdrawn])).toBe("incompatible")
+  })
+
+  test("what is dated ahead of the clock is not looked at", async () => {
+    const older = await published({ createdAt: NOW - 5 })
+    const ahead = await published({ createdAt: NOW + MAX_FUTURE_SKEW + 1 })
+    expect(await chosen([older, ahead])).toBe(older.id)
+    expect(await choose([ahead])).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining("clock") as string,
+    })
+    const justAhead = await published({ createdAt: NOW + MAX_FUTURE_SKEW })
+    expect(await chosen([older, justAhead])).toBe(justAhead.id)
+  })
+
+  test("one for single use is not used twice; one of last resort may be", async () => {
+    const single = await published({ slot: "01".repeat(32) })
+    const resort = await published({ lastResort, slot: "02".repeat(32) })
+    const refOf = (event: NostrEvent) => event.tags.find((tag) => tag[0] === "i")?.[1] ?? ""
+    const used = new Set([single, resort].map(refOf))
+    const again = (events: readonly NostrEvent[]) =>
+      chooseKeyPackage(crypto, events, { pubkey: accountNamed("invitee"), now: MS, used })
+    const first = await choose([single, resort])
+    expect(first).toMatchObject({ ok: true, ref: refOf(single), lastResort: false })
+    expect(await again([single, resort])).toMatchObject({ ok: true, ref: refOf(resort) })
+    expect(await again([single])).toMatchObject({ ok: false, status: "used" })
+  })
+
+  test("a group that asks for more refuses with what it asks and what there was", async () => {
+    const requirements = {
+      components: [0x8003, 0x8009, 0x800f],
+      extensions: [0x0006, 0xf2d2],
+      proposals: [0x0008],
+    }
+    const choice = await chooseKeyPackage(crypto, [sign()], {
+      pubkey: accountNamed("invitee"),
+      now: MS,
+      requirements,
+    })
+    expect(choice).toMatchObject({
+      ok: false,
+      status: "incompatible",
+      reason: expect.stringContaining("feature 0x800f, feature 0xf2d2") as string,
+      lacking: {
+        required: requirements,
+        had: { extensions: [0x0006, 0xf2d1], proposals: [0x0008, 0x000a] },
+      },
+    })
   })
 
   test("ties in one slot go to the lower event id", async () => {

@@ -1,4 +1,4 @@
-// Marmot KeyPackages (marmot-wire §5, §7.6): making, publishing, checking and choosing them.
+// Marmot KeyPackages (marmot-wire §5, §7.6): making, publishing and checking them.
 
 import {
   appDataDictionary,
@@ -10,7 +10,6 @@ import {
   type KeyPackage,
   keyPackageRef,
   type MlsCrypto,
-  MlsError,
   type OwnKeyPackage,
   validateKeyPackage,
   wireFormats,
@@ -25,9 +24,11 @@ import {
   leafProof,
   missingRequirements,
   newGroupRequirements,
+  supportOf,
+  without,
 } from "./capabilities.ts"
 import type { DeviceIdentity, Invitee } from "./engine-types.ts"
-import { MarmotError, type MarmotErrorCode } from "./error.ts"
+import { MarmotError } from "./error.ts"
 import { verifyIdentityProof } from "./identity-proof.ts"
 import { advertisement, checkAdvertisement, hex16 } from "./key-package-tags.ts"
 import { CIPHER_SUITE, componentIds, IDENTITY_PROOF_V1, kinds, MAX_LIFETIME } from "./registry.ts"
@@ -75,6 +76,19 @@ export function keyPackageOf(message: Uint8Array): KeyPackage {
   return decoded.keyPackage
 }
 
+/** The package's client can't be in the group: what that requires, and what the client has. */
+export class IncompatibleKeyPackage extends MarmotError {
+  readonly required: GroupRequirements
+  readonly had: GroupRequirements
+  constructor(required: GroupRequirements, had: GroupRequirements) {
+    const { components, extensions, proposals } = without(required, had)
+    const ids = [...components, ...extensions, ...proposals].map(hex16)
+    super("key_package_incompatible", `the app lacks ${ids.join(", ")}`)
+    this.required = required
+    this.had = had
+  }
+}
+
 export interface CheckedKeyPackage {
   readonly invitee: Invitee
   readonly keyPackage: KeyPackage
@@ -84,13 +98,16 @@ export interface CheckedKeyPackage {
 }
 
 /**
- * Every rejection rule of a published KeyPackage. `event`: id and signature verified; `now` in milliseconds.
- * Throws `MarmotError` `key_package_*`, `invalid_identity*`, `invalid_event`, `invalid_encoding`, or `MlsError`.
+ * Every rejection rule of a published KeyPackage. `event`: id and signature verified; `now` in milliseconds;
+ * `requirements` of the group that it is for, of a new one if absent.
+ * Throws `MarmotError` `key_package_*`, `invalid_identity*`, `invalid_event`, `invalid_encoding`, or `MlsError`;
+ * `IncompatibleKeyPackage` for one that lacks what the group requires.
  */
 export async function checkKeyPackageEvent(
   crypto: MlsCrypto,
   event: NostrEvent,
   now: number,
+  requirements: GroupRequirements = newGroupRequirements,
 ): Promise<CheckedKeyPackage> {
   if (event.kind !== kinds.keyPackage) throw new MarmotError("invalid_event", "not a KeyPackage")
   const message = fromBase64(event.content)
@@ -104,7 +121,7 @@ export async function checkKeyPackageEvent(
   if (bytesToHex(account) !== event.pubkey) {
     throw new MarmotError("key_package_author", "the event is not by the package's account")
   }
-  checkCompatible(keyPackage)
+  checkCompatible(keyPackage, requirements)
   checkDictionary(keyPackage)
   const { signatureKey: signaturePublicKey } = leafNode
   const proven = { account, signaturePublicKey, ciphersuite: keyPackage.cipherSuite }
@@ -120,80 +137,6 @@ export async function checkKeyPackageEvent(
   }
 }
 
-export type KeyPackageChoice =
-  | { readonly ok: true; readonly invitee: Invitee }
-  | {
-      readonly ok: false
-      readonly status: "no_key_package" | "incompatible" | "expired"
-      /** A sentence for the user. */
-      readonly reason: string
-    }
-
-/**
- * The KeyPackage of `pubkey` to invite with, among verified kind 30443 events. Bad ones are skipped; of good ones those
- * for one use come first, then the freshest, then the lower reference (§5).
- */
-export async function chooseKeyPackage(
-  crypto: MlsCrypto,
-  events: readonly NostrEvent[],
-  params: { readonly pubkey: string; readonly now: number },
-): Promise<KeyPackageChoice> {
-  const own = newestOfSlots(events.filter((event) => event.pubkey === params.pubkey))
-  const usable: CheckedKeyPackage[] = []
-  const problems: unknown[] = []
-  for (const event of own) {
-    try {
-      usable.push(await checkKeyPackageEvent(crypto, event, params.now))
-    } catch (error) {
-      if (!(error instanceof MarmotError) && !(error instanceof MlsError)) throw error
-      problems.push(error)
-    }
-  }
-  const [best] = usable.sort(
-    (a, b) =>
-      Number(a.lastResort) - Number(b.lastResort) ||
-      b.createdAt - a.createdAt ||
-      (bytesToHex(a.ref) < bytesToHex(b.ref) ? -1 : 1),
-  )
-  return best === undefined ? refusal(problems) : { ok: true, invitee: best.invitee }
-}
-
-function refusal(problems: readonly unknown[]): KeyPackageChoice {
-  if (problems.length === 0) {
-    const reason =
-      "This person has not published a KeyPackage: they don't use a Marmot messenger yet."
-    return { ok: false, status: "no_key_package", reason }
-  }
-  const all = (code: MarmotErrorCode) =>
-    problems.every((problem) => problem instanceof MarmotError && problem.code === code)
-  if (all("key_package_expired")) {
-    const reason = "This person's KeyPackage has expired. Ask them to open their app once."
-    return { ok: false, status: "expired", reason }
-  }
-  if (all("key_package_not_yet_valid")) {
-    const reason = "This person's KeyPackage is not valid yet. One of your clocks may be wrong."
-    return { ok: false, status: "incompatible", reason }
-  }
-  const reason =
-    "This person's app can't take part in this kind of group. They may need to update it."
-  return { ok: false, status: "incompatible", reason }
-}
-
-/** A slot is (author, d); the newest event counts, ties go to the lower id (§7.6). */
-function newestOfSlots(events: readonly NostrEvent[]): NostrEvent[] {
-  const slots = new Map<string, NostrEvent>()
-  for (const event of events) {
-    const slot = event.tags.find((tag) => tag[0] === "d")?.[1] ?? ""
-    const known = slots.get(slot)
-    const newer =
-      known === undefined ||
-      event.created_at > known.created_at ||
-      (event.created_at === known.created_at && event.id < known.id)
-    if (newer) slots.set(slot, event)
-  }
-  return [...slots.values()]
-}
-
 function checkLifetime(keyPackage: KeyPackage, now: number): void {
   const { source } = keyPackage.leafNode
   if (source.kind !== "key_package") {
@@ -207,26 +150,15 @@ function checkLifetime(keyPackage: KeyPackage, now: number): void {
   if (BigInt(now) > notAfter) throw new MarmotError("key_package_expired", "the lifetime is over")
 }
 
-/** Covers what our groups require, and is of the current profile. */
-function checkCompatible(keyPackage: KeyPackage): void {
+/** Covers what the group requires, and is of the current profile. */
+function checkCompatible(keyPackage: KeyPackage, required: GroupRequirements): void {
   const { leafNode } = keyPackage
-  const missing = missingRequirements(newGroupRequirements, leafNode)
-  if (!isCovered(missing)) {
-    throw new MarmotError("key_package_incompatible", `the app lacks ${describe(missing)}`)
+  if (!isCovered(missingRequirements(required, leafNode))) {
+    throw new IncompatibleKeyPackage(required, supportOf(leafNode))
   }
   if (leafNode.extensions.some((extension) => extension.type === IDENTITY_PROOF_V1)) {
     throw new MarmotError("key_package_incompatible", "a leaf with the superseded identity proof")
   }
-}
-
-function describe(missing: GroupRequirements): string {
-  const list = (name: string, ids: readonly number[]) =>
-    ids.length === 0 ? [] : [`${name} ${ids.map(hex16).join(", ")}`]
-  return [
-    ...list("components", missing.components),
-    ...list("extensions", missing.extensions),
-    ...list("proposals", missing.proposals),
-  ].join("; ")
 }
 
 /** What the package's own dictionary may not say (§3.3, §5); entries that are not known are not judged. */

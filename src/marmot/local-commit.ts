@@ -2,23 +2,28 @@
 
 import { sha256 } from "@noble/hashes/sha2.js"
 import {
+  componentIds as mlsComponentIds,
   createCommit,
   type CreateCommitOptions,
+  encodeComponentsList,
   type GroupState,
   type Proposal,
   proposalTypes,
+  requiredCapabilities,
 } from "../mls/index.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
+import { leafOptions, withRequiredCapabilities } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { decodeNostrRouting, encodeNostrRouting } from "./components/nostr-routing.ts"
-import type { Intent, Invitee, PendingWelcome } from "./engine-types.ts"
+import type { DeviceIdentity, Intent, Invitee, PendingWelcome } from "./engine-types.ts"
+import { featureStatus, featureWords, groupRequirements, upgradeOf } from "./features.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { sealForGroup } from "./local-send.ts"
-import { componentIds } from "./registry.ts"
+import { componentIds, type FeatureName, featureNames } from "./registry.ts"
 import { inviterContext, type Transition } from "./transition.ts"
 
 export interface CommitPlan {
@@ -32,7 +37,7 @@ type ChangeIntent = Exclude<Intent, { type: "send" | "leave" }>
 export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undefined {
   const { mls } = t.tip
   if (mls === undefined) throw new IntentRefused("not_active", "you are no longer a member")
-  if (intent.type === "selfUpdate") return { options: { forcePath: true }, invitees: [] }
+  if (intent.type === "selfUpdate") return planSelfUpdate(t.group.device)
   if (!isActiveAdmin(mls, t.group.device.pubkey)) {
     throw new IntentRefused("not_admin", "only an admin of the group can do this")
   }
@@ -43,6 +48,17 @@ export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undef
       return planRemove(mls, intent.members, t.group.device.pubkey)
     case "update":
       return planUpdate(mls, intent)
+    case "upgrade":
+      return planUpgrade(mls, intent.features)
+  }
+}
+
+/** The new leaf says what this version of the app can do: that is how a group learns of it (marmot-wire §4.4). */
+function planSelfUpdate(device: DeviceIdentity): CommitPlan {
+  const { capabilities, leafExtensions } = leafOptions(device)
+  return {
+    options: { forcePath: true, leafNode: { capabilities, extensions: leafExtensions } },
+    invitees: [],
   }
 }
 
@@ -151,6 +167,43 @@ function planUpdate(mls: GroupState, change: Intent & { type: "update" }): Commi
   return proposals.length === 0 ? undefined : { options: { proposals }, invitees: [] }
 }
 
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
+/** New requirements and the states that they need, in one Commit (behaviour §2). */
+function planUpgrade(mls: GroupState, names: readonly FeatureName[]): CommitPlan | undefined {
+  const upgrade = upgradeOf(mls, names.length > 0 ? names : featureNames)
+  if (upgrade === undefined) {
+    checkTakenUp(mls, names)
+    return undefined
+  }
+  const { requirements, states } = upgrade
+  const { components, extensions, proposals: types } = requirements
+  const proposals = [...states].map(([id, state]) => replaceComponent(id, state))
+  const before = groupRequirements(mls)
+  if (!sameSet(components, before.components)) {
+    proposals.push(
+      replaceComponent(mlsComponentIds.appComponents, encodeComponentsList(components)),
+    )
+  }
+  if (!sameSet(types, before.proposals)) {
+    const current = mls.groupContext.extensions
+    const { credentials } = requiredCapabilities(current)
+    const next = withRequiredCapabilities(current, { extensions, proposals: types, credentials })
+    proposals.push({ proposalType: proposalTypes.groupContextExtensions, extensions: next })
+  }
+  return { options: { proposals }, invitees: [] }
+}
+
+/** Throws `IntentRefused` for a feature that the group has not taken up and can't. */
+function checkTakenUp(mls: GroupState, names: readonly FeatureName[]): void {
+  const open = names
+    .map((name) => featureStatus(mls, name))
+    .find((each) => each.status !== "available")
+  if (open?.status === "unavailable") {
+    const words = featureWords(open.missing).join(", ")
+    throw new IntentRefused("invalid_change", `not every member's app can do this yet: ${words}`)
+  }
+  if (open !== undefined) throw new IntentRefused("invalid_change", "this has to be set up first")
+}
+
+function sameSet<T>(a: readonly T[], b: readonly T[]): boolean {
   return new Set([...a, ...b]).size === new Set(a).size && new Set(a).size === new Set(b).size
 }

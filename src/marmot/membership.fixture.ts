@@ -20,7 +20,7 @@ import {
   proposalTypes,
 } from "../mls/index.ts"
 import { hexToBytes } from "../nostr/event.ts"
-import { groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
+import { groupContextExtensions, keyPackageOptions, newGroupRequirements } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
 import { encodeGroupLifecycle } from "./components/group-lifecycle.ts"
@@ -31,6 +31,12 @@ import type { CommitEdge } from "./engine-types.ts"
 import { generateOwnKeyPackage } from "./key-package-event.ts"
 import { componentIds } from "./registry.ts"
 import { mlsContext } from "./transition.ts"
+
+/** What a group requires that its founder makes alone. */
+export const usualRequirements = {
+  ...newGroupRequirements,
+  components: [componentIds.groupProfile, ...newGroupRequirements.components],
+}
 
 /** Alice and Dan are admins; Bob has two devices. */
 export const leaves = ["alice", "bob", "bob2", "carol", "dan"] as const
@@ -92,11 +98,11 @@ export function extensionsFor(lifecycle: boolean): Extension[] {
   ] as [number, Uint8Array][])
   if (lifecycle) {
     components.set(componentIds.groupLifecycle, encodeGroupLifecycle("active"))
-    return groupContextExtensions(components)
+    return groupContextExtensions(components, usualRequirements)
   }
   // As groups were made before there was a lifecycle.
   const list = encodeComponentsList(REQUIRED.filter((id) => id !== componentIds.groupLifecycle))
-  const [capabilities] = groupContextExtensions(components)
+  const [capabilities] = groupContextExtensions(components, usualRequirements)
   const dictionary = appDataExtension(components.set(mlsComponentIds.appComponents, list))
   return capabilities === undefined ? [] : [capabilities, dictionary]
 }

@@ -33,8 +33,8 @@ export function confirmPending(t: Transition): void {
   t.candidatesChanged = true
   applied(t, before)
   const { intent } = pending
-  if (intent?.type === "leave") {
-    // Stepping down was the first half; the departure itself follows from the new epoch.
+  if (intent?.type === "leave" || intent?.type === "upgrade") {
+    // Stepping down was the first half, and the departure follows from the new epoch; or more may be taken up.
     t.set({ intents: [intent, ...t.group.intents] })
   } else if (intent !== null) {
     t.completeIntent(intent.intentId)

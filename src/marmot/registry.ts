@@ -43,3 +43,14 @@ export const CIPHER_SUITE = 0x0001
 
 /** Longest lifetime of a KeyPackage, seconds: 84 days and an hour (§5). */
 export const MAX_LIFETIME = 7_261_200
+
+/** What users know by name, and what works only where every member's app can do it (§4.4). */
+export const featureNames = [
+  "profile",
+  "leaving",
+  "ending",
+  "disappearing",
+  "media",
+  "agentMessages",
+] as const
+export type FeatureName = (typeof featureNames)[number]

@@ -61,6 +61,7 @@ const methods = new Map<string, Method>([
     (api, params) => api.removeMembers(text(params, "groupId"), texts(params, "members")),
   ],
   ["groups.leave", (api, params) => nothing(api.leave(text(params, "groupId")))],
+  ["groups.disband", (api, params) => nothing(api.disband(text(params, "groupId")))],
   ["groups.update", updateGroup],
   ["groups.selfUpdate", (api, params) => api.selfUpdate(text(params, "groupId"))],
   ["groups.fingerprint", (api, params) => api.fingerprint(text(params, "groupId"))],

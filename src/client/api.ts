@@ -81,7 +81,14 @@ export interface CapabilitiesView {
 
 /** Where this account stands in a group. Only `active` can send. */
 export type GroupStanding =
-  "active" | "leaving" | "removed" | "left" | "unrecoverable" | "disbanded"
+  | "active"
+  | "leaving"
+  /** This account has asked to end the group, which is under way. */
+  | "disbanding"
+  | "removed"
+  | "left"
+  | "unrecoverable"
+  | "disbanded"
 
 export interface MemberView extends PersonView {
   readonly isAdmin: boolean
@@ -279,6 +286,8 @@ export interface ClientApi {
   updateGroup(groupId: string, changes: GroupChanges): Promise<{ epoch: number }>
   selfUpdate(groupId: string): Promise<{ epoch: number }>
   leave(groupId: string): Promise<void>
+  /** Ends the group for everyone, for good. Resolves once it has ended. */
+  disband(groupId: string): Promise<void>
   /** Deletes the local copy of a group that can't be used any more. */
   forget(groupId: string): Promise<void>
 

@@ -219,6 +219,10 @@ export class Client implements ClientApi {
     return this.#with(({ membership }) => membership.leave(groupId))
   }
 
+  disband(groupId: string) {
+    return this.#with(({ membership }) => membership.disband(groupId))
+  }
+
   forget(groupId: string) {
     return this.#with(({ membership }) => membership.forget(groupId))
   }

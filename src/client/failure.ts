@@ -51,6 +51,7 @@ const intentCodes: Record<IntentFailure, ClientErrorCode> = {
   not_invitable: "not_invitable",
   publish_rejected: "publish_failed",
   queue_full: "timeout",
+  unsupported: "invalid_input",
 }
 
 const intentSentences: Partial<Record<IntentFailure, string>> = {

@@ -193,12 +193,22 @@ export class Groups {
 
 /** Whether a view of the group says something else: not so after most messages. */
 function looksDifferent(before: MarmotGroup, after: MarmotGroup): boolean {
-  const told = ({ tip, lifecycle, standing, leaving, pass, pending, intents }: MarmotGroup) =>
+  const told = ({
+    tip,
+    lifecycle,
+    standing,
+    leaving,
+    disbanding,
+    pass,
+    pending,
+    intents,
+  }: MarmotGroup) =>
     [
       tip,
       lifecycle,
       standing,
       leaving === undefined,
+      disbanding === undefined,
       pass === undefined,
       pending === undefined,
       intents.length === 0,

@@ -102,7 +102,7 @@ export class Maintenance {
         if (group === undefined) return
         const { standing, settled } = world.engine.summary(group)
         // A busy group is left alone until the next round.
-        if (standing === "active" && !settled) return
+        if ((standing === "active" && !settled) || standing === "disbanding") return
         const next = nextSelfUpdate(draft.now, (length) => world.random(length))
         chats.setSelfUpdate(draft, groupId, standing === "active" ? next : undefined)
         if (standing !== "active") return

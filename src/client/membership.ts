@@ -107,12 +107,16 @@ export class Membership {
     await this.#change(groupId, { type: "leave" })
   }
 
+  async disband(groupId: string): Promise<void> {
+    await this.#change(groupId, { type: "disband" })
+  }
+
   async forget(groupId: string): Promise<void> {
     const { mailbox, groups, world, chats, timeline, outbox, welcomes, seen, cursors } =
       this.#session
     await mailbox.run(async (draft) => {
       const { standing } = world.engine.summary(groups.require(groupId, draft))
-      if (standing === "active" || standing === "leaving") {
+      if (standing === "active" || standing === "leaving" || standing === "disbanding") {
         throw new ClientError("invalid_input", "Leave the group before you delete it.")
       }
       outbox.forget(draft, groupId)

@@ -35,6 +35,7 @@ export const methods = [
   "updateGroup",
   "selfUpdate",
   "leave",
+  "disband",
   "forget",
   "invites",
   "acceptInvite",

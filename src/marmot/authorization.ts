@@ -133,7 +133,8 @@ function checkLifecycleStays(parent: GroupState, proposal: Proposal): void {
   if (requiresLifecycle(parent)) throw refused("the lifecycle is no longer required")
 }
 
-function requiresLifecycle(state: GroupState): boolean {
+/** Whether the group can be ended (behaviour §5.3). */
+export function requiresLifecycle(state: GroupState): boolean {
   return requirementsOf(factsOf(state).components).components.includes(componentIds.groupLifecycle)
 }
 

@@ -3,10 +3,17 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { type GroupState, proposalTypes, senderTypes } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
+import type { MessageId } from "./engine-types.ts"
+import { factsOf } from "./group-facts.ts"
 import type { Transition } from "./transition.ts"
 
 const SHORTEST_JITTER_MS = 100
 const JITTER_RANGE_MS = 1400
+/** In large groups the jitter is as wide as this for each member, up to a limit. */
+const JITTER_PER_MEMBER_MS = 100
+const WIDEST_JITTER_MS = 30_000
+/** A Commit of departures that could not be made or published is tried again after this long. */
+const RETRY_MS = 60_000
 
 /** A SelfRemove proposal that waits at a state. */
 export interface WaitingDeparture {
@@ -26,17 +33,22 @@ export function hasProposedDeparture(state: GroupState): boolean {
 }
 
 /**
- * SelfRemoves of other leaves cached at `state`: of several by one leaf, the one with the lowest reference.
- * The reference is a hash over the proposal's authenticated content, so the choice is the same everywhere.
+ * SelfRemoves of other leaves cached at `state`: of several by one leaf, the one whose complete message has the lowest
+ * SHA-256 (member-departure §6). `messageIds`: that hash, by the hex of the proposal's reference.
  */
-export function waitingDepartures(state: GroupState): WaitingDeparture[] {
+export function waitingDepartures(
+  state: GroupState,
+  messageIds: ReadonlyMap<string, MessageId> = new Map(),
+): WaitingDeparture[] {
   const byLeaf = new Map<number, WaitingDeparture>()
+  // One that was stored before hashes were kept comes last.
+  const rank = (ref: Uint8Array) => messageIds.get(bytesToHex(ref)) ?? `~${bytesToHex(ref)}`
   for (const { ref, proposal, sender } of state.proposals.values()) {
     if (proposal.proposalType !== proposalTypes.selfRemove) continue
     if (sender.senderType !== senderTypes.member) continue
     if (sender.leafIndex === state.ownLeafIndex) continue
     const known = byLeaf.get(sender.leafIndex)
-    if (known === undefined || bytesToHex(ref) < bytesToHex(known.ref)) {
+    if (known === undefined || rank(ref) < rank(known.ref)) {
       byLeaf.set(sender.leafIndex, { ref, leaf: sender.leafIndex })
     }
   }
@@ -45,22 +57,33 @@ export function waitingDepartures(state: GroupState): WaitingDeparture[] {
 
 /**
  * Sets the time for committing the SelfRemoves at the tip (member-departure §5): after a jitter, by anyone, without
- * an election. The jitter is wide, since each simultaneous Commit costs everyone a convergence pass.
+ * an election. The jitter is wide, since each simultaneous Commit costs everyone a convergence pass
+ * (docs/decisions/departure-jitter.md).
  */
 export function scheduleDeparture(t: Transition): void {
   const { mls } = t.tip
-  const { standing, leaving, groupId, device, tip } = t.group
+  const { standing, leaving, disbanding, groupId, device, tip } = t.group
   const due =
     standing === "active" &&
     leaving === undefined &&
+    disbanding === undefined &&
     mls !== undefined &&
     waitingDepartures(mls).length > 0
   if (!due) {
     t.set({ autoCommitAt: undefined })
   } else if (t.group.autoCommitAt === undefined) {
     const spread = jitter([device.pubkey, groupId, tip])
-    t.set({ autoCommitAt: t.env.now + SHORTEST_JITTER_MS + (spread % JITTER_RANGE_MS) })
+    const widest = factsOf(mls).members.length * JITTER_PER_MEMBER_MS
+    const range = Math.min(WIDEST_JITTER_MS, Math.max(JITTER_RANGE_MS, widest))
+    t.set({ autoCommitAt: t.env.now + SHORTEST_JITTER_MS + (spread % range) })
   }
+}
+
+/** A Commit of departures has failed, and they still wait (member-departure §7). */
+export function rescheduleDeparture(t: Transition): void {
+  t.set({ autoCommitAt: undefined })
+  scheduleDeparture(t)
+  if (t.group.autoCommitAt !== undefined) t.set({ autoCommitAt: t.env.now + RETRY_MS })
 }
 
 /** Deterministic for a member, a group and a state; never enters validity or scoring. */

@@ -1,13 +1,17 @@
 // Marmot member departure and removal (behaviour §5): leaving, being removed, disbanding.
 
 import { describe, expect, test } from "vitest"
-import { proposalTypes } from "../mls/index.ts"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { createProposal, proposalTypes } from "../mls/index.ts"
+import { bytesToHex } from "../nostr/event.ts"
 import { encodeGroupLifecycle } from "./components/group-lifecycle.ts"
-import { craftCommit, type Member, stateOf, worldOf } from "./engine.fixture.ts"
+import { waitingDepartures } from "./departure.ts"
+import { craftCommit, type Member, sealed, stateOf, worldOf } from "./engine.fixture.ts"
 import { factsOf } from "./group-facts.ts"
 import { summary } from "./group-view.ts"
 import { adminPolicyProposal, replaceComponent } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
+import { mlsContext } from "./transition.ts"
 
 function expectAgreement(people: readonly Member[]): void {
   for (const member of people) expect(member.fingerprint).toEqual(people[0]?.fingerprint)
@@ -190,6 +194,51 @@ describe("leaving", () => {
     expect([standing(cy), standing(di)]).toEqual(["left", "left"])
     expectAgreement([ada, bo])
     expect(members(bo)).toEqual([ada.pubkey, bo.pubkey])
+  })
+})
+
+describe("committing the departure of others", () => {
+  test("takes, of several proposals of one leaf, the one whose message has the lowest hash", async () => {
+    const { world, people } = await worldOf(["ada", "bo", "cy"], { restarts: true })
+    const [ada, bo, cy] = people
+    const context = mlsContext(world.env)
+    const selfRemove = { proposalType: proposalTypes.selfRemove } as const
+    const made: { readonly hash: string; readonly ref: Uint8Array }[] = []
+    for (let i = 0; i < 6; i++) {
+      const authenticatedData = new Uint8Array([i])
+      const { message, ref } = await createProposal(context, stateOf(cy), selfRemove, {
+        wireFormat: "public",
+        authenticatedData,
+      })
+      made.push({ hash: bytesToHex(sha256(message)), ref })
+      world.relay.push(sealed(cy, message))
+    }
+    await bo.receiveAll()
+    const [lowest] = made.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))
+    expect(waitingDepartures(stateOf(bo), bo.group.proposalIds)).toEqual([
+      { ref: lowest?.ref, leaf: stateOf(cy).ownLeafIndex },
+    ])
+    expect(stateOf(bo).proposals.size).toBe(6)
+    await world.settle()
+    expectAgreement([ada, bo])
+    expect(members(ada)).toEqual([ada.pubkey, bo.pubkey])
+    expect(bo.group.proposalIds?.size).toBe(6)
+  })
+
+  test("is tried again a minute after every relay has refused it", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada, bo] = people
+    await bo.want({ type: "leave" })
+    await world.accept(bo.publication)
+    await ada.receiveAll()
+    await world.pass(1500)
+    await world.reject(ada.publication)
+    expect((ada.wake ?? 0) - world.now).toBe(60_000)
+    expect(standing(ada)).toBe("active")
+    await world.pass(60_000)
+    await world.settle()
+    expect(standing(bo)).toBe("left")
+    expect(members(ada)).toEqual([ada.pubkey])
   })
 })
 

@@ -128,6 +128,8 @@ export type Intent =
       readonly features: readonly FeatureName[]
     }
   | { readonly type: "leave"; readonly intentId: string }
+  /** Ends the group for everyone: irrevocable once accepted. */
+  | { readonly type: "disband"; readonly intentId: string }
 
 /** A commit of ours between preparation and acknowledgement; stored before the first attempt. */
 export interface PendingCommit {
@@ -161,6 +163,23 @@ export interface Pass {
 
 export type Lifecycle = "stable" | "pendingPublish" | "recovering" | "unrecoverable" | "disbanded"
 
+export interface Disbanding {
+  /** Of the wish that waits for the end. */
+  readonly intentId: string
+  /** How often every relay has refused. */
+  readonly attempts: number
+  /** Milliseconds: not tried before. */
+  readonly retryAt: number | undefined
+}
+
+/** The group as it was before the Commit that ended it. */
+export interface Tombstone {
+  readonly name: string
+  readonly description: string
+  readonly members: readonly string[]
+  readonly admins: readonly string[]
+}
+
 /** A group as this device holds it. A value: a step makes the next one. */
 export interface MarmotGroup {
   /** Hex MLS group id. */
@@ -172,6 +191,8 @@ export interface MarmotGroup {
   readonly apps: ReadonlyMap<MessageId, AppRecord>
   /** Proposals of retained epochs, which have no other record here: epoch by id. */
   readonly seen: ReadonlyMap<MessageId, number>
+  /** Ids of those proposals by the hex of their references. */
+  readonly proposalIds?: ReadonlyMap<string, MessageId> | undefined
   readonly deferred: ReadonlyMap<MessageId, DeferredMessage>
   readonly unopened: ReadonlyMap<string, DeferredEvent>
   readonly intents: readonly Intent[]
@@ -182,6 +203,10 @@ export interface MarmotGroup {
   readonly pass: Pass | undefined
   /** A SelfRemove of ours was handed to the transport; the epoch that it was made for. */
   readonly leaving: { readonly epoch: number } | undefined
+  /** We have asked to end the group: nothing new goes out, until it has ended or we can no longer end it. */
+  readonly disbanding?: Disbanding | undefined
+  /** All that stays of a group that was ended. */
+  readonly tombstone?: Tombstone | undefined
   /** When to commit the SelfRemoves that are cached at the tip. */
   readonly autoCommitAt: number | undefined
   readonly standing: "active" | "removed" | "left"
@@ -221,6 +246,8 @@ export type IntentFailure =
   | "not_invitable"
   | "publish_rejected"
   | "queue_full"
+  /** A member's app lacks what the change needs. */
+  | "unsupported"
 
 /** What became of a kind 445 event. Anything but `refused` may be remembered as seen. */
 export type EventDisposition =
@@ -321,7 +348,8 @@ export interface GroupSummary {
   /** Accounts, each once, in leaf order. */
   readonly members: readonly string[]
   readonly admins: readonly string[]
-  readonly standing: "active" | "leaving" | "removed" | "left" | "unrecoverable" | "disbanded"
+  readonly standing:
+    "active" | "leaving" | "disbanding" | "removed" | "left" | "unrecoverable" | "disbanded"
   /** Stable and settled: nothing is being collected, published or queued. */
   readonly settled: boolean
   /** Where to listen: the current address first. */

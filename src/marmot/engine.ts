@@ -37,6 +37,7 @@ export function nextWake(group: MarmotGroup): number | undefined {
   if (group.lifecycle !== "stable") return undefined
   const times = group.welcomes.map((welcome) => welcome.notBefore)
   if (group.autoCommitAt !== undefined) times.push(group.autoCommitAt)
+  if (group.disbanding?.retryAt !== undefined) times.push(group.disbanding.retryAt)
   return times.length === 0 ? undefined : Math.min(...times)
 }
 
@@ -49,7 +50,7 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
       } else await receiveEvent(t, input.event)
       return
     case "intent":
-      acceptIntent(t, input.intent)
+      await acceptIntent(t, input.intent)
       return
     case "published":
       published(t, input.eventId, input.outcome)

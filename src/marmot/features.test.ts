@@ -6,6 +6,7 @@ import {
   cipherSuite,
   componentIds as mlsComponentIds,
   createCrypto,
+  createGroup,
   encodeComponentsList,
   encodeMlsMessage,
   generateKeyPackage,
@@ -13,9 +14,11 @@ import {
   type MlsCrypto,
   wireFormats,
 } from "../mls/index.ts"
+import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import {
   constructable,
   foundingRequirements,
+  groupContextExtensions,
   isCovered,
   keyPackageOptions,
   leafOptions,
@@ -24,13 +27,16 @@ import {
   supportOf,
   SUPPORTED_COMPONENTS,
 } from "./capabilities.ts"
-import { createMarmotGroup } from "./create-group.ts"
+import { encodeAdminPolicy } from "./components/admin-policy.ts"
+import { encodeNostrRouting } from "./components/nostr-routing.ts"
+import { createMarmotGroup, newGroup } from "./create-group.ts"
 import { deviceOf, NOW, testCrypto } from "./device.fixture.ts"
 import { type Member, RELAY, seededRandom, World } from "./engine.fixture.ts"
 import type { Invitee } from "./engine-types.ts"
 import { type FeatureStatus, featureWords } from "./features.ts"
-import { featuresOf, requirements } from "./group-view.ts"
+import { featuresOf, requirements, summary } from "./group-view.ts"
 import { AGENT_STREAM_RECEIVE, type FeatureName, featureNames } from "./registry.ts"
+import { mlsContext } from "./transition.ts"
 
 /** An app that lacks some of what ours can. */
 interface App {
@@ -304,5 +310,61 @@ describe("properties", () => {
       }),
       { numRuns: 24 },
     )
+  })
+})
+
+describe("ending a group from before there was a lifecycle (behaviour §5.3)", () => {
+  /** Ada's group of that time, with someone whose app does not know that groups can be ended. */
+  async function legacyGroup() {
+    const random = seededRandom("legacy")
+    const world = new World(await createCrypto({ suite: cipherSuite(1), random }), random, {})
+    const [ada, bo] = [await world.member("ada"), await world.member("bo")]
+    const founder = await generateKeyPackage(
+      world.crypto,
+      keyPackageOptions(ada.device, world.seconds),
+    )
+    const mls = await createGroup(mlsContext(world.env), {
+      groupId: random(32),
+      keyPackage: founder,
+      extensions: groupContextExtensions(
+        new Map([
+          [0x8003, encodeAdminPolicy({ admins: [hexToBytes(ada.pubkey)] })],
+          [0x8004, encodeNostrRouting({ nostrGroupId: random(32), relays: [RELAY] })],
+        ]),
+        { ...newGroupRequirements, components: [0x8003, 0x8004, 0x8009] },
+      ),
+    })
+    const epochs = { parent: undefined, epoch: 0, edge: undefined, judged: true }
+    const groupId = bytesToHex(mls.groupContext.groupId)
+    const group = newGroup(groupId, ada.device, [{ id: "origin:0", mls, ...epochs }])
+    ada.take({ group, effects: [] })
+    await ada.want({ type: "invite", invitees: [await withApp(world, bo, lacking(0x800c))] })
+    await world.settle()
+    await bo.join(ada)
+    return { world, ada, bo }
+  }
+
+  test("is refused as long as someone's app does not know of it", async () => {
+    const { ada } = await legacyGroup()
+    const refused = await ada.want({ type: "disband" })
+    expect(ada.outcomes().at(-1)).toBe(`${refused}: unsupported`)
+    expect(summary(ada.group).standing).toBe("active")
+  })
+
+  test("takes the lifecycle up first, in a Commit of its own, once every app knows it", async () => {
+    const { world, ada, bo } = await legacyGroup()
+    await bo.want({ type: "selfUpdate" })
+    await world.settle()
+    const intent = await ada.want({ type: "disband" })
+    // Refused by every relay, it is made again.
+    await world.reject(ada.publication)
+    expect(summary(ada.group).standing).toBe("disbanding")
+    await world.pass(10_000)
+    await world.settle()
+    expect(ada.outcomes().at(-1)).toBe(`${intent}: ok`)
+    for (const member of [ada, bo]) {
+      expect(summary(member.group)).toMatchObject({ standing: "disbanded", epoch: 4 })
+    }
+    expect(bo.notified).toEqual(["group_disbanded"])
   })
 })

@@ -34,6 +34,8 @@ type Head = Pick<
   | "tip"
   | "pass"
   | "leaving"
+  | "disbanding"
+  | "tombstone"
   | "autoCommitAt"
   | "standing"
   | "refetchSince"
@@ -61,6 +63,8 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
   put("intents", group.intents)
   put("welcomes", group.welcomes)
   put("seen", [...group.seen], group.seen)
+  const { proposalIds } = group
+  if (proposalIds !== undefined) put("proposals", [...proposalIds], proposalIds)
   for (const node of group.states.values()) putNode(records, "state", node)
   for (const app of group.apps.values()) {
     const { name, record } = appRecord(app)
@@ -108,8 +112,8 @@ function appRecord(app: AppRecord): { readonly name: string; readonly record: Gr
 
 function headOf(group: MarmotGroup): Head {
   const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
-  const { refetchSince, priorRoutes } = group
-  const waiting = { pass, leaving, autoCommitAt, refetchSince }
+  const { refetchSince, priorRoutes, disbanding, tombstone } = group
+  const waiting = { pass, leaving, disbanding, tombstone, autoCommitAt, refetchSince }
   return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, ...waiting }
 }
 
@@ -154,6 +158,9 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
     deferred: byId<DeferredMessage>("deferred/"),
     unopened: byId<DeferredEvent>("unopened/"),
     seen: new Map(read(records, "seen") as [MessageId, number][]),
+    proposalIds: records.has("proposals")
+      ? new Map(read(records, "proposals") as [string, MessageId][])
+      : undefined,
     intents: read(records, "intents") as readonly Intent[],
     welcomes: read(records, "welcomes") as readonly PendingWelcome[],
     pending: records.has("pending") ? restoreCommit(records, "pending", "staged") : undefined,

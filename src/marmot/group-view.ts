@@ -12,17 +12,20 @@ import { type FeatureName, featureNames } from "./registry.ts"
 
 /** The canonical group; of a copy that has ended, the last state that this device could read. */
 export function summary(group: MarmotGroup): GroupSummary {
+  const { groupId, tombstone } = group
+  const standing = { standing: standingOf(group), settled: isSettled(group) }
+  const { epoch } = tipOf(group)
+  if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
   const state = readableState(group)
   const { name, description, members, admins } = factsOf(state)
   return {
-    groupId: group.groupId,
+    groupId,
     name,
     description,
-    epoch: tipOf(group).epoch,
+    epoch,
     members,
     admins,
-    standing: standingOf(group),
-    settled: isSettled(group),
+    ...standing,
     routes: [routeOf(state), ...group.priorRoutes].map(({ nostrGroupId, relays }) => ({
       nostrGroupId,
       relays,
@@ -61,20 +64,23 @@ export function fingerprint(group: MarmotGroup): Fingerprint {
 
 /** Nothing is being collected, published, queued or owed. */
 function isSettled(group: MarmotGroup): boolean {
-  const { lifecycle, pass, pending, intents, welcomes, autoCommitAt } = group
-  const quiet = pass === undefined && pending === undefined && autoCommitAt === undefined
+  const { lifecycle, pass, pending, intents, welcomes, autoCommitAt, disbanding } = group
+  const quiet = [pass, pending, autoCommitAt, disbanding].every((each) => each === undefined)
   return lifecycle !== "recovering" && quiet && intents.length === 0 && welcomes.length === 0
 }
 
 function standingOf(group: MarmotGroup): GroupSummary["standing"] {
   if (group.standing !== "active") return group.standing
   if (group.lifecycle === "disbanded" || group.lifecycle === "unrecoverable") return group.lifecycle
+  if (group.disbanding !== undefined) return "disbanding"
   return group.leaving === undefined ? "active" : "leaving"
 }
 
+/** Throws `MarmotError` `disbanded` where none is kept. */
 function readableState(group: MarmotGroup): GroupState {
   for (const node of pathTo(group.states, group.tip).reverse()) {
     if (node.mls !== undefined) return node.mls
   }
+  if (group.lifecycle === "disbanded") throw new MarmotError("disbanded", "the group has ended")
   throw new MarmotError("internal", "no readable state is retained")
 }

@@ -30,5 +30,8 @@ export const MAX_SIBLINGS = 16
 export const WELCOME_DELAY_MS = 1000
 /** Refused Commits of ours that are kept aside, the latest ones. */
 export const MAX_ABANDONED = 16
+/** A disband that every relay refused is tried again after this long; the pause doubles, up to an hour (milliseconds). */
+export const DISBAND_PAUSE_MS = 10_000
+export const LONGEST_DISBAND_PAUSE_MS = 3600 * 1000
 /** Earlier routing addresses that are still listened to. */
 export const MAX_PRIOR_ROUTES = 32

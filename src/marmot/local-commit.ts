@@ -31,7 +31,7 @@ export interface CommitPlan {
   readonly invitees: readonly Invitee[]
 }
 
-type ChangeIntent = Exclude<Intent, { type: "send" | "leave" }>
+type ChangeIntent = Exclude<Intent, { type: "send" | "leave" | "disband" }>
 
 /** The Commit that a wish asks for; `undefined`: the group is like that already. Throws `IntentRefused`. */
 export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undefined {
@@ -168,7 +168,10 @@ function planUpdate(mls: GroupState, change: Intent & { type: "update" }): Commi
 }
 
 /** New requirements and the states that they need, in one Commit (behaviour §2). */
-function planUpgrade(mls: GroupState, names: readonly FeatureName[]): CommitPlan | undefined {
+export function planUpgrade(
+  mls: GroupState,
+  names: readonly FeatureName[],
+): CommitPlan | undefined {
   const upgrade = upgradeOf(mls, names.length > 0 ? names : featureNames)
   if (upgrade === undefined) {
     checkTakenUp(mls, names)

@@ -9,7 +9,7 @@ import {
   proposalTypes,
 } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
-import { hasProposedDeparture, waitingDepartures } from "./departure.ts"
+import { hasProposedDeparture, rescheduleDeparture, waitingDepartures } from "./departure.ts"
 import type { Intent } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
@@ -70,8 +70,10 @@ export async function commitDepartures(t: Transition): Promise<void> {
   if (autoCommitAt === undefined || autoCommitAt > t.env.now) return
   t.set({ autoCommitAt: undefined })
   if (leaving !== undefined || mls === undefined) return
-  const proposalRefs = waitingDepartures(mls).map((departure) => departure.ref)
-  if (proposalRefs.length > 0) await stageUnattended(t, { proposalRefs })
+  const waiting = waitingDepartures(mls, t.group.proposalIds)
+  if (waiting.length === 0) return
+  await stageUnattended(t, { proposalRefs: waiting.map((departure) => departure.ref) })
+  if (t.group.pending === undefined) rescheduleDeparture(t)
 }
 
 function stageUnattended(t: Transition, options: CreateCommitOptions): Promise<void> {

@@ -6,17 +6,26 @@ import type { Intent } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { MAX_INTENTS } from "./limits.ts"
 import { IntentRefused } from "./intent-refused.ts"
+import { continueDisband, requestDisband } from "./local-disband.ts"
 import { planFor, stage } from "./local-commit.ts"
 import { send } from "./local-send.ts"
 import type { Transition } from "./transition.ts"
 
 /** Queues a wish; `drain` meets it once the group is settled. */
-export function acceptIntent(t: Transition, intent: Intent): void {
-  const { standing, lifecycle, leaving, intents } = t.group
+export async function acceptIntent(t: Transition, intent: Intent): Promise<void> {
+  const { standing, lifecycle, leaving, disbanding, intents, pending } = t.group
   if (standing !== "active" || lifecycle === "disbanded" || lifecycle === "unrecoverable") {
     t.failIntent(intent.intentId, "not_active", "this group can no longer be used")
-  } else if (leaving !== undefined || intents.some((queued) => queued.type === "leave")) {
+  } else if (disbanding !== undefined) {
+    t.failIntent(intent.intentId, "not_active", "this group is being ended")
+  } else if (
+    leaving !== undefined ||
+    pending?.intent?.type === "leave" ||
+    intents.some((queued) => queued.type === "leave")
+  ) {
     t.failIntent(intent.intentId, "not_active", "you are leaving this group")
+  } else if (intent.type === "disband") {
+    await attempt(t, intent, () => requestDisband(t, intent))
   } else if (intents.length >= MAX_INTENTS) {
     t.failIntent(intent.intentId, "queue_full", "too many changes are waiting already")
   } else {
@@ -33,6 +42,7 @@ export async function drain(t: Transition): Promise<void> {
     t.set({ intents: rest })
     await meet(t, intent)
   }
+  if (isSettled(t)) await continueDisband(t)
   if (isSettled(t)) await commitDepartures(t)
 }
 
@@ -45,18 +55,31 @@ function isSettled(t: Transition): boolean {
 }
 
 async function meet(t: Transition, intent: Intent): Promise<void> {
-  try {
-    if (intent.type === "send") await send(t, intent)
-    else if (intent.type === "leave") await leave(t, intent)
-    else {
-      const plan = planFor(t, intent)
-      if (plan !== undefined) await stage(t, intent, plan)
-      else t.completeIntent(intent.intentId)
+  await attempt(t, intent, async () => {
+    if (intent.type === "send") return send(t, intent)
+    if (intent.type === "leave") return leave(t, intent)
+    if (intent.type === "disband") {
+      requestDisband(t, intent)
+      return
     }
+    const plan = planFor(t, intent)
+    if (plan !== undefined) await stage(t, intent, plan)
+    else t.completeIntent(intent.intentId)
+  })
+}
+
+/** A wish that can't be met fails, with words; only defects of ours are thrown. */
+async function attempt(
+  t: Transition,
+  { intentId }: Intent,
+  run: () => Promise<void> | void,
+): Promise<void> {
+  try {
+    await run()
   } catch (error) {
-    if (error instanceof IntentRefused) t.failIntent(intent.intentId, error.code, error.message)
+    if (error instanceof IntentRefused) t.failIntent(intentId, error.code, error.message)
     else if (error instanceof MlsError || error instanceof MarmotError) {
-      t.failIntent(intent.intentId, "invalid_change", error.message)
+      t.failIntent(intentId, "invalid_change", error.message)
     } else throw error
   }
 }

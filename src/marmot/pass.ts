@@ -32,7 +32,7 @@ export function admitRetained(t: Transition): void {
 
 /** A disband candidate is never applied by simple advance (behaviour §5.3). */
 function needsRecovery(t: Transition): boolean {
-  return hasFork(t.group) || unresolved(t.group).some((node) => node.edge?.disbands === true)
+  return hasFork(t.group) || unresolved(t.group).some((node) => !node.judged && node.edge?.disbands)
 }
 
 export function passIsDue(t: Transition): boolean {

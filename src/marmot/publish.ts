@@ -4,6 +4,8 @@ import type { PublishOutcome, StateId } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
 import { MAX_ABANDONED, WELCOME_DELAY_MS } from "./limits.ts"
 import { admitRetained } from "./pass.ts"
+import { retryDisbandLater } from "./disbanding.ts"
+import { rescheduleDeparture } from "./departure.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
@@ -18,6 +20,13 @@ export function published(t: Transition, eventId: string, outcome: PublishOutcom
 export function confirmPending(t: Transition): void {
   const { pending } = t.group
   if (pending === undefined) return
+  if (pending.node.edge?.disbands === true) {
+    // The end is never applied by simple advance, ours no more than another's (behaviour §5.3).
+    t.putState({ ...pending.node, judged: false })
+    t.set({ pending: undefined, lifecycle: "stable" })
+    admitRetained(t)
+    return
+  }
   const before = canonicalIds(t.group)
   const notBefore = t.env.now + WELCOME_DELAY_MS
   t.putState(pending.node)
@@ -52,12 +61,19 @@ function abandonPending(t: Transition): void {
     lifecycle: "stable",
     abandoned: new Map(abandoned.slice(-MAX_ABANDONED)),
   })
-  // Nobody waited for it: our stepping down for a departure was refused, so we stay.
-  if (pending.intent === null) t.set({ leaving: undefined })
+  if (pending.intent === null) unattendedFailed(t)
   else {
     t.failIntent(pending.intent.intentId, "publish_rejected", "no relay accepted the change")
   }
   admitRetained(t)
+}
+
+/** Nobody waits for the answer, but what it was for is still wanted. */
+function unattendedFailed(t: Transition): void {
+  if (t.group.disbanding !== undefined) retryDisbandLater(t)
+  // Our stepping down for a departure was refused, so we stay.
+  else if (t.group.leaving !== undefined) t.set({ leaving: undefined })
+  else rescheduleDeparture(t)
 }
 
 /** A Commit that we gave up was published after all: it competes like anyone's, with what it owes. */

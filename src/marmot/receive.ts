@@ -235,6 +235,7 @@ async function receiveProposal(
   judgeProposal(node.mls, processed)
   t.putState({ ...node, mls: processed.state })
   remember(t, id, node.epoch)
+  t.set({ proposalIds: new Map(t.group.proposalIds).set(bytesToHex(processed.ref), id) })
   if (node.id === t.group.tip) scheduleDeparture(t)
   t.candidatesChanged = true
   return "processed"

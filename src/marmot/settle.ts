@@ -1,9 +1,11 @@
 // Marmot convergence §8.7: what follows from a new canonical path, as one observer-atomic change.
 
+import type { GroupState } from "../mls/index.ts"
 import { scheduleDeparture } from "./departure.ts"
-import type { AppRecord, MarmotGroup, StateId, StateNode } from "./engine-types.ts"
-import { type Route, routeOf } from "./group-facts.ts"
+import type { AppRecord, MarmotGroup, StateId, StateNode, Tombstone } from "./engine-types.ts"
+import { factsOf, type Route, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
+import { endDisbandRequest, fulfilDisbandRequest } from "./disbanding.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { dropResend, resend, resendStale } from "./resend.ts"
 import type { Transition } from "./transition.ts"
@@ -102,6 +104,8 @@ function endMembership(t: Transition, node: StateNode): void {
   const how = edge.disbands ? "disbanded" : edge.removedSelf
   if (how === undefined) return
   t.emit({ type: "ended", how, actor: how === "left" ? undefined : edge.committer })
+  if (how === "disbanded") fulfilDisbandRequest(t)
+  else endDisbandRequest(t, "not_active", "you are no longer a member of this group")
   for (const intent of t.group.intents) {
     t.failIntent(intent.intentId, "not_active", "you are no longer a member of this group")
   }
@@ -111,7 +115,7 @@ function endMembership(t: Transition, node: StateNode): void {
     welcomes: [],
     leaving: undefined,
     autoCommitAt: undefined,
-    ...retired(t.group),
+    ...(how === "disbanded" ? buried(t.group, node) : retired(t.group)),
   })
 }
 
@@ -124,10 +128,31 @@ function retired(group: MarmotGroup): Partial<MarmotGroup> {
     states: new Map(kept.flatMap((node) => (node === undefined ? [] : [[node.id, node] as const]))),
     apps: none,
     seen: none,
+    proposalIds: undefined,
     deferred: none,
     unopened: none,
     abandoned: none,
   }
+}
+
+/**
+ * A group that was ended keeps no key at all, only what it was called and who was in it; nothing is sent or received
+ * any more at its addresses (behaviour §5.3).
+ */
+function buried(group: MarmotGroup, end: StateNode): Partial<MarmotGroup> {
+  const before = group.states.get(end.parent ?? "")?.mls
+  return {
+    ...retired(group),
+    tip: end.id,
+    states: new Map([[end.id, { ...end, parent: undefined, mls: undefined }]]),
+    tombstone: before && tombstoneOf(before),
+    priorRoutes: [],
+  }
+}
+
+function tombstoneOf(state: GroupState): Tombstone {
+  const { name, description, members, admins } = factsOf(state)
+  return { name, description, members, admins }
 }
 
 /** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */
@@ -161,10 +186,13 @@ function release(t: Transition): void {
 function withinHorizon(group: MarmotGroup, tipEpoch: number): Partial<MarmotGroup> {
   const states = retained(group, MAX_REWIND)
   const oldest = tipEpoch - APP_WINDOW
+  const seen = new Map([...group.seen].filter(([, epoch]) => epoch >= oldest))
+  const proposalIds = group.proposalIds && [...group.proposalIds].filter(([, id]) => seen.has(id))
   return {
     states,
     apps: new Map([...group.apps].filter(([, app]) => states.has(app.stateId))),
-    seen: new Map([...group.seen].filter(([, epoch]) => epoch >= oldest)),
+    seen,
+    proposalIds: proposalIds && new Map(proposalIds),
     deferred: new Map([...group.deferred].filter(([, input]) => states.has(input.stateId))),
     abandoned: new Map(
       [...group.abandoned].filter(([, { node }]) => states.has(node.parent ?? "")),

@@ -132,6 +132,7 @@ export const strings = {
     standing: {
       active: "",
       leaving: "Leaving…",
+      disbanding: "Ending…",
       removed: "You were removed",
       left: "You left",
       unrecoverable: "Needs a new invitation",
@@ -240,6 +241,7 @@ export const strings = {
   standing: {
     active: "",
     leaving: "You are leaving this group. You can still read what you received.",
+    disbanding: "This group is being ended for everyone. You can still read what you received.",
     removed: (by: string | undefined) =>
       by === undefined
         ? "You were removed from this group. You can still read what you received."
@@ -300,10 +302,17 @@ export const strings = {
     leaveTitle: (group: string) => `Leave “${group}”?`,
     leaveBody:
       "You receive no more messages from this group. You can come back only with a new invitation.",
-    leaveFirst: "You are an admin. Step down first, then you can leave.",
-    leaveLast:
-      "You are the only admin. Make someone else an admin and step down, then you can leave.",
-    leaveAlone: "You are the only member. Invite someone and make them admin before you leave.",
+    leaveAdmin: "You are an admin. When you leave, you step down first.",
+    leaveAdminBody:
+      "You step down as admin and receive no more messages from this group. You can come back only with a new invitation.",
+    leaveAlone: "You are the only member. When you leave, nobody is left.",
+    leaveLast: "You are the only admin. Make someone else an admin before you leave.",
+    end: "End group for everyone",
+    endTitle: (group: string) => `End “${group}” for everyone?`,
+    endBody: (others: number) =>
+      `${others === 0 ? "The group" : `All ${others + 1} members lose the group. It`} can never be used again: nobody can write, join or bring it back, not even you. What was received stays readable on each device.`,
+    endWord: "end",
+    ending: "Ending the group…",
     relays: "Relays",
     relaysHelp: "These servers pass on the group’s encrypted messages. They can’t read them.",
     technical: "Technical details",

@@ -52,11 +52,23 @@ export async function dismissAdmin(
 export async function leaveGroup(app: AppState, group: GroupView): Promise<boolean> {
   const yes = await app.confirmation.ask({
     title: words.leaveTitle(groupName(group.name)),
-    body: words.leaveBody,
+    body: group.canManage && group.members.length > 1 ? words.leaveAdminBody : words.leaveBody,
     action: words.leave,
     danger: true,
   })
   return yes && (await app.attempt(() => app.api.leave(group.groupId)))
+}
+
+/** Ends the group for everyone, which nobody can undo. */
+export async function endGroup(app: AppState, group: GroupView): Promise<boolean> {
+  const yes = await app.confirmation.ask({
+    title: words.endTitle(groupName(group.name)),
+    body: words.endBody(group.members.length - 1),
+    action: words.end,
+    danger: true,
+    typed: words.endWord,
+  })
+  return yes && (await app.attempt(() => app.api.disband(group.groupId)))
 }
 
 /** Deletes the local copy of a group that can't be used any more. */

@@ -18,7 +18,7 @@ import { StoredEvents } from "./stored-events.ts"
 const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
-const CHUNK = 32
+const CHUNK = 256
 const RETRY_MS = 2_000
 /** A cursor is moved on at most this often while events come in live (seconds). */
 const CURSOR_STEP = 60
@@ -30,8 +30,15 @@ const SETTLING = 10
  * much of it as we can take.
  */
 type Arrival =
-  | { readonly event: NostrEvent; readonly url: string }
+  | { readonly event: NostrEvent; readonly url: string; readonly isStored: boolean }
   | { readonly completeAt: number | undefined; readonly url: string }
+
+/** Events of one group that follow each other. */
+interface Run {
+  readonly groupId: string
+  readonly isStored: boolean
+  readonly events: Map<string, NostrEvent>
+}
 
 export interface IntakeOptions {
   readonly world: World
@@ -50,6 +57,8 @@ export class GroupIntake {
   readonly #queue: Arrival[] = []
   readonly #stored: StoredEvents
   readonly #complete = new Set<string>()
+  /** Of these, nothing was left unread: what comes in live may move their cursors on. */
+  readonly #whole = new Set<string>()
   #owners = new Map<string, string>()
   #routes = new Map<string, readonly string[]>()
   #wanted = ""
@@ -63,7 +72,7 @@ export class GroupIntake {
       world: options.world,
       filters: (url) => this.#filters(url),
       found: (events, url) => {
-        for (const event of events) this.#enqueue({ event, url })
+        this.#enqueue(...events.map((event) => ({ event, url, isStored: true })))
       },
       complete: (url, completeAt) => this.#enqueue({ completeAt, url }),
       gaveUp: (url) => options.outbox.wake(url),
@@ -102,6 +111,7 @@ export class GroupIntake {
 
   disconnected(url: string): void {
     this.#complete.delete(url)
+    this.#whole.delete(url)
     if (!this.#closed) this.#stored.interrupted(url)
   }
 
@@ -115,6 +125,7 @@ export class GroupIntake {
     this.#owners = owners
     this.#routes = routes
     this.#complete.clear()
+    this.#whole.clear()
     const relays = [...routes.keys()]
     for (const url of relays) this.#stored.begin(url, this.#isConnected(url))
     const filters = (url: string) => this.#filters(url)
@@ -138,12 +149,12 @@ export class GroupIntake {
   receive(event: NostrEvent, url: string): void {
     if (this.#ownerOf(event) === undefined || this.#closed) return
     if (this.#stored.take(event, url)) this.#options.progressed()
-    else this.#enqueue({ event, url })
+    else this.#enqueue({ event, url, isStored: false })
   }
 
-  #enqueue(arrival: Arrival): void {
+  #enqueue(...arrivals: readonly Arrival[]): void {
     if (this.#closed) return
-    this.#queue.push(arrival)
+    for (const arrival of arrivals) this.#queue.push(arrival)
     this.#options.progressed()
     void this.#pump()
   }
@@ -227,28 +238,55 @@ export class GroupIntake {
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {
+    const { groups, outbox, seen } = this.#options
+    const heard = new Map<string, readonly [groupId: string, url: string]>()
+    let run: Run | undefined
     for (const arrival of chunk) {
-      if ("event" in arrival) await this.#take(draft, arrival.event, arrival.url)
-      else this.#finished(draft, arrival.url, arrival.completeAt)
+      if (!("event" in arrival)) {
+        run = await this.#take(draft, run)
+        this.#finished(draft, arrival.url, arrival.completeAt)
+        continue
+      }
+      const { event, url, isStored } = arrival
+      const groupId = this.#ownerOf(event)
+      if (groupId === undefined || groups.get(groupId, draft) === undefined) continue
+      heard.set(`${groupId} ${url}`, [groupId, url])
+      if (outbox.get(event.id, draft) !== undefined) {
+        run = await this.#take(draft, run)
+        await outbox.seen(draft, event.id, url)
+      } else if (!seen.has(groupId, event.id)) {
+        if (run?.groupId !== groupId || run.isStored !== isStored) {
+          await this.#take(draft, run)
+          run = { groupId, isStored, events: new Map() }
+        }
+        run.events.set(event.id, event)
+      }
     }
+    await this.#take(draft, run)
+    for (const [groupId, url] of heard.values()) this.#moveOn(draft, groupId, url)
   }
 
-  async #take(draft: Draft, event: NostrEvent, url: string): Promise<void> {
-    const { groups, outbox, cursors, seen } = this.#options
-    const groupId = this.#ownerOf(event)
-    if (groupId === undefined || groups.get(groupId, draft) === undefined) return
-    if (outbox.get(event.id, draft) !== undefined) {
-      await outbox.seen(draft, event.id, url)
-    } else if (!seen.has(groupId, event.id)) {
-      const effects = await groups.apply(draft, groupId, { type: "event", event })
-      const refused = effects.some(
-        (effect) => effect.type === "disposition" && effect.disposition === "refused",
-      )
-      if (!refused) seen.remember(draft, groupId, event)
+  /** What belongs to one group, in one step of the engine. */
+  async #take(draft: Draft, run: Run | undefined): Promise<undefined> {
+    if (run === undefined) return
+    const { groups, seen } = this.#options
+    const { groupId, isStored } = run
+    const events = [...run.events.values()]
+    const input = { type: "events", events, areStored: isStored } as const
+    const effects = await groups.apply(draft, groupId, input)
+    const refused = new Set<string>()
+    for (const effect of effects) {
+      if (effect.type !== "disposition") continue
+      if (effect.disposition === "refused") refused.add(effect.eventId)
     }
-    if (!this.#complete.has(url)) return
+    const taken = events.filter(({ id }) => !refused.has(id))
+    seen.remember(draft, groupId, taken)
+  }
+
+  #moveOn(draft: Draft, groupId: string, url: string): void {
+    if (!this.#whole.has(url)) return
     const at = Math.floor(draft.now / 1000) - SETTLING
-    const known = cursors.get(groupId, url) ?? 0
+    const known = this.#options.cursors.get(groupId, url) ?? 0
     if (at - known > CURSOR_STEP) this.#advance(draft, groupId, url, at)
   }
 
@@ -258,7 +296,10 @@ export class GroupIntake {
       const groupId = this.#owners.get(id)
       if (groupId !== undefined && at !== undefined) this.#advance(draft, groupId, url, at)
     }
-    draft.swap(() => this.#complete.add(url))
+    draft.swap(() => {
+      this.#complete.add(url)
+      if (at !== undefined) this.#whole.add(url)
+    })
     // Messages wait until we know where the group is.
     draft.after(() => this.#options.outbox.wake(url))
   }

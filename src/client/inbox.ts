@@ -169,7 +169,7 @@ export class Inbox {
     const opened = await this.#open(event, account)
     await mailbox.run(async (draft) => {
       if (opened !== undefined) await this.#admit(draft, opened)
-      seen.remember(draft, INBOX, event)
+      seen.remember(draft, INBOX, [event])
     })
     this.#attempts.delete(event.id)
   }

@@ -4,12 +4,13 @@ import type { Store } from "../store/types.ts"
 import type { Draft } from "./draft.ts"
 import { decodeRecord, encodeRecord } from "./record-map.ts"
 
-interface Seen {
-  /** Unix seconds, as the event says: relays filter by it. */
-  readonly createdAt: number
-}
+/** One event; `createdAt` in Unix seconds, as the event says: relays filter by it. */
+type Seen = readonly [id: string, createdAt: number]
 
-/** An id enters in the step that ends its processing; one that was refused for lack of room never does. */
+/**
+ * An id enters in the step that ends its processing; one that was refused for lack of room never does. What one step
+ * has processed is one record, under its first id.
+ */
 export class SeenEvents {
   readonly #store: Store
   readonly #ids = new Map<string, Set<string>>()
@@ -21,7 +22,8 @@ export class SeenEvents {
   /** Reads what is known of `owner`; forgets events that are too old to be asked for again (`since`, Unix seconds). */
   async load(draft: Draft, owner: string, since: number): Promise<void> {
     for (const { sort, value } of await this.#store.range("inputs", scopeOf(owner))) {
-      if ((decodeRecord(value) as Seen).createdAt >= since) this.#of(owner).add(sort)
+      const record = seenIn(sort, decodeRecord(value))
+      if (record.some(([, createdAt]) => createdAt >= since)) this.#take(owner, record)
       else draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
     }
   }
@@ -33,11 +35,13 @@ export class SeenEvents {
   remember(
     draft: Draft,
     owner: string,
-    event: { readonly id: string; readonly created_at: number },
+    events: readonly { readonly id: string; readonly created_at: number }[],
   ): void {
-    const seen: Seen = { createdAt: event.created_at }
-    draft.put("inputs", { scope: scopeOf(owner), sort: event.id }, encodeRecord(seen))
-    draft.swap(() => this.#of(owner).add(event.id))
+    const [first] = events
+    if (first === undefined) return
+    const record = events.map(({ id, created_at }): Seen => [id, created_at])
+    draft.put("inputs", { scope: scopeOf(owner), sort: first.id }, encodeRecord(record))
+    draft.swap(() => this.#take(owner, record))
   }
 
   async forget(draft: Draft, owner: string): Promise<void> {
@@ -47,13 +51,17 @@ export class SeenEvents {
     draft.swap(() => this.#ids.delete(owner))
   }
 
-  #of(owner: string): Set<string> {
-    const known = this.#ids.get(owner)
-    if (known !== undefined) return known
-    const fresh = new Set<string>()
-    this.#ids.set(owner, fresh)
-    return fresh
+  #take(owner: string, record: readonly Seen[]): void {
+    const ids = this.#ids.get(owner) ?? new Set()
+    this.#ids.set(owner, ids)
+    for (const [id] of record) ids.add(id)
   }
 }
 
 const scopeOf = (owner: string) => `events:${owner}`
+
+/** Earlier versions wrote a record for each event, under its id. */
+function seenIn(sort: string, stored: unknown): readonly Seen[] {
+  if (Array.isArray(stored)) return stored as readonly Seen[]
+  return [[sort, (stored as { readonly createdAt: number }).createdAt]]
+}

@@ -9,8 +9,10 @@ import type { Timer, World } from "./ports.ts"
 const SHORTEST_CUT = 100
 /** Beyond it we process what we have and leave the cursor where it was. */
 const MAX_EVENTS = 20_000
-/** A relay that does not say that it has sent everything is not waited for any longer. */
+/** A relay that has sent nothing for so long, and not said either that it has sent everything, is not waited for. */
 const PATIENCE_MS = 10_000
+/** Nor is one that sends and sends: what came is taken after this many times as long. */
+const MAX_LOOKS = 30
 
 export interface StoredEventsOptions {
   readonly world: World
@@ -20,12 +22,15 @@ export interface StoredEventsOptions {
   readonly found: (events: readonly NostrEvent[], url: string) => void
   /** Everything that the relay held at `at` (Unix seconds) was found; undefined if not everything could be read. */
   readonly complete: (url: string, at: number | undefined) => void
-  /** The relay does not say that it has sent everything; it is not waited for any longer. */
+  /** The relay takes its time; what is to be published does not wait for it any longer. */
   readonly gaveUp: (url: string) => void
 }
 
 interface Reading {
   readonly events: Map<string, NostrEvent>
+  /** How many there were when patience was last looked at, and how often that was. */
+  before: number
+  looks: number
   timer: Timer | undefined
 }
 
@@ -55,9 +60,9 @@ export class StoredEvents {
   begin(url: string, isConnected: boolean): void {
     const events = this.#end(url)?.events ?? new Map<string, NostrEvent>()
     const { timers } = this.#options.world
-    const timer = isConnected ? timers.setTimeout(() => this.#giveUp(url), PATIENCE_MS) : undefined
+    const timer = isConnected ? timers.setTimeout(() => this.#look(url), PATIENCE_MS) : undefined
     this.#givenUp.delete(url)
-    this.#readings.set(url, { events, timer })
+    this.#readings.set(url, { events, before: events.size, looks: 0, timer })
   }
 
   /** Whether the event is kept here for now; otherwise it is news. */
@@ -78,7 +83,8 @@ export class StoredEvents {
   async ended(url: string, at: number): Promise<void> {
     const reading = this.#readings.get(url)
     if (reading === undefined) {
-      this.#options.complete(url, at)
+      // It was not waited for, so what it cut off was not asked for.
+      this.#options.complete(url, undefined)
       return
     }
     this.#stopTimer(reading)
@@ -106,8 +112,15 @@ export class StoredEvents {
     return true
   }
 
-  #giveUp(url: string): void {
-    this.#handOn(url)
+  #look(url: string): void {
+    const reading = this.#readings.get(url)
+    if (reading === undefined) return
+    const isAlive = reading.events.size > reading.before && ++reading.looks < MAX_LOOKS
+    if (isAlive) {
+      reading.before = reading.events.size
+      reading.timer = this.#options.world.timers.setTimeout(() => this.#look(url), PATIENCE_MS)
+    } else this.#handOn(url)
+    if (this.#givenUp.has(url)) return
     this.#givenUp.add(url)
     this.#options.gaveUp(url)
   }

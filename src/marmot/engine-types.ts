@@ -230,6 +230,12 @@ export type PublishOutcome =
 export type GroupInput =
   /** A kind 445 event, id and signature verified. */
   | { readonly type: "event"; readonly event: NostrEvent }
+  /** The same for several, in this order. What relays have stored: oldest first, and more may follow at once. */
+  | {
+      readonly type: "events"
+      readonly events: readonly NostrEvent[]
+      readonly areStored: boolean
+    }
   | { readonly type: "intent"; readonly intent: Intent }
   /** Of a `publish` effect, by event id. */
   | { readonly type: "published"; readonly eventId: string; readonly outcome: PublishOutcome }

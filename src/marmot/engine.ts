@@ -1,5 +1,6 @@
 // The Marmot engine: one step at a time, from a group and an input to its successor and the effects.
 
+import type { NostrEvent } from "../nostr/event.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
 import { passIsDue, resolvePass } from "./pass.ts"
@@ -44,10 +45,11 @@ export function nextWake(group: MarmotGroup): number | undefined {
 async function take(t: Transition, input: GroupInput): Promise<void> {
   switch (input.type) {
     case "event":
-      if (isEnded(t.group)) {
-        // `unknown_group`: a copy that has ended processes nothing (behaviour §7).
-        t.emit({ type: "disposition", eventId: input.event.id, disposition: "rejected" })
-      } else await receiveEvent(t, input.event)
+      await receive(t, input.event)
+      return
+    case "events":
+      t.isCatchingUp = input.areStored
+      for (const event of input.events) await receive(t, event)
       return
     case "intent":
       await acceptIntent(t, input.intent)
@@ -59,6 +61,13 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
     case "tick":
       return
   }
+}
+
+async function receive(t: Transition, event: NostrEvent): Promise<void> {
+  if (isEnded(t.group)) {
+    // `unknown_group`: a copy that has ended processes nothing (behaviour §7).
+    t.emit({ type: "disposition", eventId: event.id, disposition: "rejected" })
+  } else await receiveEvent(t, event)
 }
 
 /** Removed, left or disbanded: terminal for this copy. */

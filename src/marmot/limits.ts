@@ -4,6 +4,8 @@
 export const QUIESCENCE_MS = 1000
 /** A pass never lasts longer (milliseconds). */
 export const MAX_PASS_MS = 5000
+/** Epochs beyond a pass' base that it weighs when stored history is read; what follows is for the next pass. */
+export const CATCH_UP_WINDOW = 5
 /** Epochs that a selection may go back. */
 export const MAX_REWIND = 5
 /** Epochs behind the tip in which application messages still count. */

@@ -4,7 +4,7 @@ import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
 import type { AppRecord, MarmotGroup, Pass, StateNode } from "./engine-types.ts"
 import { branchesFrom, canonicalIds, forkRoot, hasFork, tipOf, unresolved } from "./graph.ts"
-import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
+import { APP_WINDOW, CATCH_UP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
@@ -33,6 +33,21 @@ export function admitRetained(t: Transition): void {
 /** A disband candidate is never applied by simple advance (behaviour §5.3). */
 function needsRecovery(t: Transition): boolean {
   return hasFork(t.group) || unresolved(t.group).some((node) => !node.judged && node.edge?.disbands)
+}
+
+/**
+ * Stored history is read as fast as we can: its Commits follow each other at once, and a pass would grow with them
+ * until its deadline, hundreds of states wide. So a pass over it weighs what is within reach of its base, as the
+ * reference does, and ends when a Commit on `parent` would lead beyond. That moves its cutoff only, which never
+ * decides anything (§8.2, §8.4.7): a rival that comes later is within the horizon of the next pass. Returns whether
+ * the pass was ended.
+ */
+export function closeFullPass(t: Transition, parent: StateNode): boolean {
+  const { pass } = t.group
+  if (!t.isCatchingUp || pass === undefined) return false
+  if (parent.epoch - pass.baseEpoch < CATCH_UP_WINDOW) return false
+  resolvePass(t)
+  return true
 }
 
 export function passIsDue(t: Transition): boolean {

@@ -33,7 +33,7 @@ import {
   MAX_UNOPENED_SIZE,
   UNOPENED_LIFETIME_MS,
 } from "./limits.ts"
-import { admit, reconsiderWitness } from "./pass.ts"
+import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
@@ -144,6 +144,10 @@ async function receiveMessage(
   }
 }
 
+function isActive({ group }: Transition): boolean {
+  return group.standing === "active" && group.lifecycle === "stable"
+}
+
 function isKnown(t: Transition, id: MessageId): boolean {
   const { states, apps, seen, deferred } = t.group
   return states.has(id) || apps.has(id) || seen.has(id) || deferred.has(id)
@@ -247,6 +251,8 @@ async function receiveCommit(
   message: Uint8Array,
   id: MessageId,
 ): Promise<EventDisposition> {
+  // The end of the pass may have ended the membership, or the branch.
+  if (closeFullPass(t, node) && !(isActive(t) && t.group.states.has(node.id))) return "rejected"
   if (node.mls === undefined) return "rejected"
   try {
     const processed = await processMessage(t.mls, node.mls, message)

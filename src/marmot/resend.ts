@@ -45,6 +45,5 @@ export function resendStale(t: Transition): void {
 }
 
 function putAcknowledged(t: Transition, app: AppRecord): void {
-  const settled = { ...app, unacknowledged: undefined }
-  t.set({ apps: new Map(t.group.apps).set(app.messageId, settled) })
+  t.putApp({ ...app, unacknowledged: undefined })
 }

@@ -60,7 +60,7 @@ export function deliver(t: Transition, app: AppRecord): void {
 }
 
 export function putApp(t: Transition, app: AppRecord): void {
-  t.set({ apps: new Map(t.group.apps).set(app.messageId, app) })
+  t.putApp(app)
 }
 
 function withdrawState(t: Transition, node: StateNode, after: ReadonlySet<StateId>): void {

@@ -4,10 +4,12 @@ import type { MlsContext } from "../mls/index.ts"
 import { accountService } from "./account-service.ts"
 import { tipOf } from "./graph.ts"
 import type {
+  AppRecord,
   Effect,
   EngineEnv,
   IntentFailure,
   MarmotGroup,
+  MessageId,
   StateNode,
   Step,
 } from "./engine-types.ts"
@@ -22,6 +24,10 @@ export class Transition {
   group: MarmotGroup
   /** New states or proposals: what was put aside is worth another look. */
   candidatesChanged = false
+  /** The input is what relays have stored, oldest first, and more of it may follow at once. */
+  isCatchingUp = false
+  /** This step's own copy of `group.apps`: made once, since there are as many as messages. */
+  #apps: Map<MessageId, AppRecord> | undefined
   readonly #effects: Effect[] = []
 
   constructor(group: MarmotGroup, env: EngineEnv) {
@@ -42,6 +48,14 @@ export class Transition {
     this.set({ states: new Map(this.group.states).set(node.id, node) })
   }
 
+  putApp(app: AppRecord): void {
+    if (this.#apps !== this.group.apps) {
+      this.#apps = new Map(this.group.apps)
+      this.set({ apps: this.#apps })
+    }
+    this.#apps.set(app.messageId, app)
+  }
+
   emit(effect: Effect): void {
     this.#effects.push(effect)
   }
@@ -55,7 +69,9 @@ export class Transition {
     this.emit({ type: "intentDone", intentId, result: { ok: true, epoch: this.tip.epoch } })
   }
 
+  /** Takes nothing more: what it made belongs to others now. */
   finish(): Step {
+    this.#apps = undefined
     return { group: this.group, effects: this.#effects }
   }
 }

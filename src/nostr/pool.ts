@@ -62,6 +62,8 @@ export interface QueryResult {
 }
 
 const DEFAULT_TIMEOUT = 10_000
+/** A query waits this many times as long for a relay that goes on sending. */
+const MAX_LOOKS = 10
 /** A query takes no more than this from one relay. */
 const MAX_QUERY_EVENTS = 20_000
 
@@ -133,7 +135,10 @@ export class RelayPool {
     return Promise.resolve({ answered: false, accepted: false, message })
   }
 
-  /** Asks each relay once; never rejects. Events of relays that failed halfway are among the results. */
+  /**
+   * Asks each relay once; never rejects. Events of relays that failed halfway are among the results. A relay has failed
+   * when nothing came from it for `timeoutMs`, or not everything in ten times as long.
+   */
   async query(
     relays: readonly string[],
     filters: readonly Filter[],
@@ -201,7 +206,15 @@ export class RelayPool {
         connection.cancel(request)
         resolve(complete)
       }
-      const timer = setTimeout(() => settle(false), options.timeoutMs)
+      let before = 0
+      let looks = 0
+      const look = () => {
+        // One that is still sending is waited for.
+        if (events === before || ++looks === MAX_LOOKS) settle(false)
+        else timer = setTimeout(look, options.timeoutMs)
+        before = events
+      }
+      let timer = setTimeout(look, options.timeoutMs)
       const request: RelayRequest = {
         filters: () => options.filters,
         onEvent: (event) => {

@@ -6,6 +6,7 @@ import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { Outbox } from "./outbox.ts"
+import type { SeenEvents } from "./seen-events.ts"
 import type { Timeline } from "./timeline.ts"
 import type { Waiters } from "./waiters.ts"
 import type { WelcomeSender } from "./welcome-sender.ts"
@@ -15,12 +16,13 @@ export interface EffectPorts {
   readonly outbox: Outbox
   readonly welcomes: WelcomeSender
   readonly cursors: Cursors
+  readonly seen: SeenEvents
   readonly waiters: Waiters<{ epoch: number }>
   /** Asks the relays again. */
   refetch(): void
 }
 
-/** Drafts every effect but `disposition`, which belongs to whoever handed the event in. */
+/** Drafts every effect; what a `disposition` says of the event just handed in is its bearer's. */
 export async function performEffects(
   draft: Draft,
   group: MarmotGroup,
@@ -89,12 +91,16 @@ async function perform(
     case "ended":
       draft.change({ topic: "group", groupId })
       draft.change({ topic: "chats" })
+      // What is encrypted already may still go out; nothing else will.
+      if (effect.how === "unrecoverable") return
       return fail(draft, groupId, outbox.giveUpMessages(draft, groupId), timeline)
     case "refetch":
       ports.cursors.rewind(draft, groupId, effect.since)
       draft.after(() => ports.refetch())
       return
     case "disposition":
+      // It was kept for a while and had to make room: when it comes again, it is news.
+      if (effect.category === "resource_refused") ports.seen.release(draft, groupId, effect.eventId)
       return
   }
 }

@@ -238,55 +238,31 @@ export class GroupIntake {
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {
-    const { groups, outbox, seen } = this.#options
-    const heard = new Map<string, readonly [groupId: string, url: string]>()
-    let run: Run | undefined
     for (const arrival of chunk) {
-      if (!("event" in arrival)) {
-        run = await this.#take(draft, run)
-        this.#finished(draft, arrival.url, arrival.completeAt)
-        continue
-      }
-      const { event, url, isStored } = arrival
-      const groupId = this.#ownerOf(event)
-      if (groupId === undefined || groups.get(groupId, draft) === undefined) continue
-      heard.set(`${groupId} ${url}`, [groupId, url])
-      if (outbox.get(event.id, draft) !== undefined) {
-        run = await this.#take(draft, run)
-        await outbox.seen(draft, event.id, url)
-      } else if (!seen.has(groupId, event.id)) {
-        if (run?.groupId !== groupId || run.isStored !== isStored) {
-          await this.#take(draft, run)
-          run = { groupId, isStored, events: new Map() }
-        }
-        run.events.set(event.id, event)
-      }
+      if ("event" in arrival) await this.#take(draft, arrival.event, arrival.url)
+      else this.#finished(draft, arrival.url, arrival.completeAt)
     }
-    await this.#take(draft, run)
-    for (const [groupId, url] of heard.values()) this.#moveOn(draft, groupId, url)
   }
 
-  /** What belongs to one group, in one step of the engine. */
-  async #take(draft: Draft, run: Run | undefined): Promise<undefined> {
-    if (run === undefined) return
-    const { groups, seen } = this.#options
-    const { groupId, isStored } = run
-    const events = [...run.events.values()]
-    const input = { type: "events", events, areStored: isStored } as const
-    const effects = await groups.apply(draft, groupId, input)
-    const refused = new Set<string>()
-    for (const effect of effects) {
-      if (effect.type !== "disposition") continue
-      if (effect.disposition === "refused") refused.add(effect.eventId)
+  async #take(draft: Draft, event: NostrEvent, url: string): Promise<void> {
+    const { groups, outbox, cursors, seen } = this.#options
+    const groupId = this.#ownerOf(event)
+    if (groupId === undefined || groups.get(groupId, draft) === undefined) return
+    if (outbox.get(event.id, draft) !== undefined) {
+      await outbox.seen(draft, event.id, url)
+    } else if (!seen.has(groupId, event.id)) {
+      const effects = await groups.apply(draft, groupId, { type: "event", event })
+      const refused = effects.some(
+        (effect) =>
+          effect.type === "disposition" &&
+          effect.eventId === event.id &&
+          effect.category === "resource_refused",
+      )
+      if (!refused) seen.remember(draft, groupId, event)
     }
-    const taken = events.filter(({ id }) => !refused.has(id))
-    seen.remember(draft, groupId, taken)
-  }
-
-  #moveOn(draft: Draft, groupId: string, url: string): void {
-    if (!this.#whole.has(url)) return
+    if (!this.#complete.has(url)) return
     const at = Math.floor(draft.now / 1000) - SETTLING
-    const known = this.#options.cursors.get(groupId, url) ?? 0
+    const known = cursors.get(groupId, url) ?? 0
     if (at - known > CURSOR_STEP) this.#advance(draft, groupId, url, at)
   }
 

@@ -35,13 +35,18 @@ export class SeenEvents {
   remember(
     draft: Draft,
     owner: string,
-    events: readonly { readonly id: string; readonly created_at: number }[],
+    event: { readonly id: string; readonly created_at: number },
   ): void {
-    const [first] = events
-    if (first === undefined) return
-    const record = events.map(({ id, created_at }): Seen => [id, created_at])
-    draft.put("inputs", { scope: scopeOf(owner), sort: first.id }, encodeRecord(record))
-    draft.swap(() => this.#take(owner, record))
+    const seen: Seen = { createdAt: event.created_at }
+    draft.put("inputs", { scope: scopeOf(owner), sort: event.id }, encodeRecord(seen))
+    draft.swap(() => this.#of(owner).add(event.id))
+  }
+
+  /** The event was not dealt with after all. */
+  release(draft: Draft, owner: string, eventId: string): void {
+    if (!this.has(owner, eventId)) return
+    draft.put("inputs", { scope: scopeOf(owner), sort: eventId }, undefined)
+    draft.swap(() => this.#ids.get(owner)?.delete(eventId))
   }
 
   async forget(draft: Draft, owner: string): Promise<void> {

@@ -132,6 +132,7 @@ export class Session {
           cursors,
           waiters: groups.waiters,
           refetch: () => this.intake.refresh(true),
+          seen,
         }),
       changed: () => {
         this.intake.refresh()

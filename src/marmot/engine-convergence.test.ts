@@ -300,9 +300,9 @@ describe("order of arrival", () => {
     await ada.say("early")
     await world.acceptAll()
     const [commit, message] = cy.missing
-    expect(await cy.receive(message as NostrEvent)).toBe("deferred")
+    expect(await cy.receive(message as NostrEvent)).toBe("transport_deferred")
     expect(await cy.receive(message as NostrEvent)).toBe("duplicate")
-    expect(await cy.receive(commit as NostrEvent)).toBe("processed")
+    expect(await cy.receive(commit as NostrEvent)).toBe("deferred")
     expect(cy.messages).toEqual([])
     await world.pass(1000)
     expect(cy.messages).toEqual(["early"])
@@ -340,7 +340,7 @@ describe("order of arrival", () => {
     expect(await bo.receive(commit.event)).toBe("deferred")
     expect(await bo.receive(commit.event)).toBe("duplicate")
     expect(bo.wake).toBeUndefined()
-    expect(await bo.receive(proposal.event)).toBe("processed")
+    expect(await bo.receive(proposal.event)).toBe("deferred")
     expect(bo.group.deferred.size).toBe(0)
     await world.settle()
     expect(bo.fingerprint).toEqual(ada.fingerprint)
@@ -380,9 +380,9 @@ describe("order of arrival", () => {
     const { event } = ada.publication
     const message = openGroupEvent(eventKey(world.crypto, stateOf(bo)), parseGroupEvent(event))
     if (message === undefined) throw new Error("the commit does not open")
-    expect(await cy.receive(sealed(bo, message, old))).toBe("rejected")
+    expect(await cy.receive(sealed(bo, message, old))).toBe("invalid_encoding")
     await world.accept(ada.publication)
-    expect(await cy.receive(event)).toBe("processed")
+    expect(await cy.receive(event)).toBe("deferred")
     await world.settle()
     expectAgreement(people)
     expect(cy.title).toBe("second")
@@ -403,7 +403,7 @@ describe("the horizon", () => {
       await world.pass(1000)
     }
     const before = cy.fingerprint
-    expect(await cy.receive(late.event)).toBe("deferred")
+    expect(await cy.receive(late.event)).toBe("transport_deferred")
     await world.pass(5000)
     expect(cy.fingerprint).toEqual(before)
     expect(cy.group.states.size).toBe(6)
@@ -421,7 +421,7 @@ describe("the horizon", () => {
       await cy.receiveAll()
       await world.pass(1000)
     }
-    expect(await cy.receive(late.event)).toBe("processed")
+    expect(await cy.receive(late.event)).toBe("deferred")
     expect(cy.group.lifecycle).toBe("recovering")
     await world.pass(1000)
     expect(cy.title).toBe("name 4")
@@ -439,8 +439,8 @@ describe("the horizon", () => {
       await ada.rename(`name ${i}`)
       await world.settle()
     }
-    expect(await cy.receive(young)).toBe("processed")
-    expect(await cy.receive(old)).toBe("deferred")
+    expect(await cy.receive(young)).toBe("accepted")
+    expect(await cy.receive(old)).toBe("transport_deferred")
     expect(cy.messages).toEqual(["young"])
   })
 })

@@ -274,7 +274,7 @@ describe("removal", () => {
     await ada.say("without cy")
     const { event } = ada.publication
     await world.acceptAll()
-    expect(await cy.receive(event)).toBe("rejected")
+    expect(await cy.receive(event)).toBe("unknown_group")
     await cy.say("anyone?")
     expect(cy.outcomes()).toEqual(["cy-0: not_active"])
     expect(cy.messages).toEqual([])
@@ -357,7 +357,7 @@ describe("disbanding", () => {
 
   test("goes through a pass and ends the group with one notice", async () => {
     const { world, ada, bo, event } = await disbanded()
-    expect(await bo.receive(event)).toBe("processed")
+    expect(await bo.receive(event)).toBe("deferred")
     expect(bo.group.lifecycle).toBe("recovering")
     await bo.say("wait")
     await world.pass(1000)
@@ -366,7 +366,7 @@ describe("disbanding", () => {
     expect(endings(bo)).toEqual([{ type: "ended", how: "disbanded", actor: ada.pubkey }])
     expect(bo.outcomes()).toEqual(["bo-0: not_active"])
     expect(bo.wake).toBeUndefined()
-    expect(await bo.receive(event)).toBe("rejected")
+    expect(await bo.receive(event)).toBe("unknown_group")
     bo.restart()
     expect(standing(bo)).toBe("disbanded")
     expect(summary(bo.group).name).toBe("Burrow")

@@ -76,7 +76,7 @@ function detail(effect: Effect): string {
     case "intentDone":
       return `${effect.intentId} ${effect.result.ok}`
     case "disposition":
-      return effect.disposition
+      return effect.category ?? effect.disposition ?? ""
     default:
       return ""
   }

@@ -2,6 +2,8 @@
 
 import type { GroupState, KeyPair, MlsCrypto } from "../mls/index.ts"
 import type { NostrEvent, Rumor } from "../nostr/event.ts"
+import type { ConvergenceStatus } from "./lifecycle.ts"
+import type { InputVerdict } from "./verdict.ts"
 import type { FeatureName } from "./registry.ts"
 
 /** What the world lends to a step: no clock, randomness or I/O of the engine's own. */
@@ -105,6 +107,28 @@ export interface DeferredMessage {
 export interface DeferredEvent {
   readonly event: NostrEvent
   readonly receivedAt: number
+  /** The group's `sweeps` when it came. */
+  readonly atSweep?: number
+}
+
+/** Whether events seem to be missing, and how often the relays were asked again (behaviour §7, §8.10). */
+export interface Backfill {
+  /** The tip's epoch when this was last written. */
+  readonly epoch: number
+  /** Ids of distinct events that did not open at this epoch since we last asked; fewer than `STALL_THRESHOLD`. */
+  readonly misses: readonly string[]
+  /** Stalls in a row. */
+  readonly arms: number
+  /** One of them was at this epoch. */
+  readonly armed: boolean
+  /** How often we have asked, less what later epochs have forgiven. */
+  readonly rounds: number
+  /** Milliseconds: not asked before. */
+  readonly notBefore: number
+  /** To be asked as soon as time allows. */
+  readonly isDue: boolean
+  /** Unix seconds, a whole day: date of the newest event that opened. */
+  readonly newest: number
 }
 
 /** Wishes of the local user. `intentId` is the caller's; the outcome names it. */
@@ -161,7 +185,9 @@ export interface Pass {
   readonly absoluteDeadline: number
 }
 
-export type Lifecycle = "stable" | "pendingPublish" | "recovering" | "unrecoverable" | "disbanded"
+/** Behaviour §1.1. A merge lasts for a part of one step, so no stored group is in it. */
+export type Lifecycle =
+  "stable" | "pendingPublish" | "merging" | "recovering" | "unrecoverable" | "disbanded"
 
 export interface Disbanding {
   /** Of the wish that waits for the end. */
@@ -212,6 +238,9 @@ export interface MarmotGroup {
   readonly standing: "active" | "removed" | "left"
   /** Events were dropped for lack of room; ask the relays again from this time (unix seconds). */
   readonly refetchSince: number | undefined
+  readonly backfill?: Backfill | undefined
+  /** How often the keys of new states were tried on `unopened`. */
+  readonly sweeps?: number | undefined
   /** Earlier routing addresses that members may still use. */
   readonly priorRoutes: readonly {
     readonly nostrGroupId: string
@@ -254,17 +283,6 @@ export type IntentFailure =
   | "queue_full"
   /** A member's app lacks what the change needs. */
   | "unsupported"
-
-/** What became of a kind 445 event. Anything but `refused` may be remembered as seen. */
-export type EventDisposition =
-  | "processed"
-  | "duplicate"
-  /** Kept inside the group; needs no redelivery. */
-  | "deferred"
-  /** Terminal: malformed, forged, unauthorised or too old. */
-  | "rejected"
-  /** No room: it must be fetched again later, never remembered as seen. */
-  | "refused"
 
 export type Effect =
   /** Publish this very event to every relay; report `accepted` on the first OK. */
@@ -314,15 +332,15 @@ export type Effect =
         | { readonly ok: true; readonly epoch: number }
         | { readonly ok: false; readonly code: IntentFailure; readonly message: string }
     }
-  | {
-      readonly type: "disposition"
-      readonly eventId: string
-      readonly disposition: EventDisposition
-    }
+  /**
+   * What became of a kind 445 event. It may be remembered as seen, unless it is `resource_refused`; then what was
+   * remembered of it is to be forgotten.
+   */
+  | ({ readonly type: "disposition"; readonly eventId: string } & InputVerdict)
   /** This device is no member any more (or the group has ended); stop sending, keep what was received. */
   | {
       readonly type: "ended"
-      readonly how: "removed" | "left" | "disbanded"
+      readonly how: "removed" | "left" | "disbanded" | "unrecoverable"
       readonly actor: string | undefined
     }
   /** Ask the group's relays again from this time on (unix seconds). */
@@ -356,8 +374,13 @@ export interface GroupSummary {
   readonly admins: readonly string[]
   readonly standing:
     "active" | "leaving" | "disbanding" | "removed" | "left" | "unrecoverable" | "disbanded"
+  readonly lifecycle: Lifecycle
+  /** Derived; `undefined` while a Commit of ours is under way. */
+  readonly status: ConvergenceStatus | undefined
   /** Stable and settled: nothing is being collected, published or queued. */
   readonly settled: boolean
+  /** Much comes that does not open, and asking the relays did not help: a suspicion, which anyone can cause. */
+  readonly seemsStranded: boolean
   /** Where to listen: the current address first. */
   readonly routes: readonly { readonly nostrGroupId: string; readonly relays: readonly string[] }[]
 }

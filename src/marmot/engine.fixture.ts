@@ -315,13 +315,15 @@ export class Member {
     return event.id
   }
 
-  /** One event; its disposition. */
+  /** One event; its category, or its disposition if there is none. */
   async receive(event: NostrEvent): Promise<string> {
     const effects = await this.step({ type: "event", event })
-    const found = effects.find((effect) => effect.type === "disposition")
+    const found = effects.find(
+      (effect) => effect.type === "disposition" && effect.eventId === event.id,
+    )
     if (found?.type !== "disposition") throw new Error("an event without a disposition")
-    if (found.disposition !== "refused") this.taken.add(event.id)
-    return found.disposition
+    if (found.category !== "resource_refused") this.taken.add(event.id)
+    return found.category ?? found.disposition ?? ""
   }
 
   /** What the relay has and this member has not taken, in the relay's order. */
@@ -396,9 +398,12 @@ export class Member {
       case "withdrawNotices":
         this.notices.delete(effect.commitDigest)
         return
+      case "disposition":
+        // It was let go of after all.
+        if (effect.category === "resource_refused") this.taken.delete(effect.eventId)
+        return
       case "changeLost":
       case "intentDone":
-      case "disposition":
       case "ended":
       case "refetch":
         return

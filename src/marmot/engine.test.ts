@@ -132,7 +132,7 @@ describe("a Commit of ours", () => {
       await world.settle()
       expect(ada.title).toBe("Warren")
       expect(ada.messages).toEqual(["in the warren"])
-      expect(await ada.receive(publication.event)).toBe("duplicate")
+      expect(await ada.receive(publication.event)).toBe("own_echo")
       await world.settle()
       expect(ada.fingerprint).toEqual(bo.fingerprint)
       expect(ada.group.abandoned.size).toBe(0)
@@ -145,7 +145,7 @@ describe("a Commit of ours", () => {
     await ada.rename("Warren")
     const { event } = ada.publication
     world.acceptSilently(ada.publication)
-    expect(await ada.receive(event)).toBe("duplicate")
+    expect(await ada.receive(event)).toBe("own_echo")
     expect([ada.title, ada.epoch]).toEqual(["Warren", 2])
     await world.settle()
     expect(bo.fingerprint).toEqual(ada.fingerprint)
@@ -162,7 +162,7 @@ describe("a Commit of ours", () => {
     await bo.say("nice name")
     const { event } = bo.publication
     await world.accept(bo.publication)
-    expect(await ada.receive(event)).toBe("processed")
+    expect(await ada.receive(event)).toBe("accepted")
     expect(ada.messages).toEqual(["nice name"])
     expect(ada.fingerprint).toEqual(bo.fingerprint)
   })

@@ -1,6 +1,6 @@
 // The Marmot engine: one step at a time, from a group and an input to its successor and the effects.
 
-import type { NostrEvent } from "../nostr/event.ts"
+import { backfillWake } from "./backfill.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
 import { passIsDue, resolvePass } from "./pass.ts"
@@ -8,6 +8,7 @@ import { published, sendDueWelcomes } from "./publish.ts"
 import { receiveEvent, sweep } from "./receive.ts"
 import { acknowledge } from "./resend.ts"
 import { Transition } from "./transition.ts"
+import { keepForRepair } from "./unrecoverable.ts"
 
 /**
  * Takes one step. Input from outside never makes it throw: a bad event gets a disposition, a wish that can't be
@@ -15,6 +16,10 @@ import { Transition } from "./transition.ts"
  */
 export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEnv): Promise<Step> {
   const t = new Transition(group, env)
+  if (group.lifecycle === "unrecoverable") {
+    await take(t, input)
+    return t.finish()
+  }
   if (passIsDue(t)) {
     // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
     resolvePass(t)
@@ -25,6 +30,7 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
     await drain(t)
   }
   await take(t, input)
+  if (t.group.lifecycle === "unrecoverable") return t.finish()
   await sweep(t)
   sendDueWelcomes(t)
   await drain(t)
@@ -37,6 +43,8 @@ export function nextWake(group: MarmotGroup): number | undefined {
   // Until a publication is answered, time alone moves nothing.
   if (group.lifecycle !== "stable") return undefined
   const times = group.welcomes.map((welcome) => welcome.notBefore)
+  const backfill = backfillWake(group)
+  if (backfill !== undefined) times.push(backfill)
   if (group.autoCommitAt !== undefined) times.push(group.autoCommitAt)
   if (group.disbanding?.retryAt !== undefined) times.push(group.disbanding.retryAt)
   return times.length === 0 ? undefined : Math.min(...times)
@@ -45,11 +53,11 @@ export function nextWake(group: MarmotGroup): number | undefined {
 async function take(t: Transition, input: GroupInput): Promise<void> {
   switch (input.type) {
     case "event":
-      await receive(t, input.event)
-      return
-    case "events":
-      t.isCatchingUp = input.areStored
-      for (const event of input.events) await receive(t, event)
+      if (isEnded(t.group)) {
+        // A copy that has ended processes nothing (behaviour §7).
+        t.emit({ type: "disposition", eventId: input.event.id, category: "unknown_group" })
+      } else if (t.group.lifecycle === "unrecoverable") keepForRepair(t, input.event)
+      else await receiveEvent(t, input.event)
       return
     case "intent":
       await acceptIntent(t, input.intent)

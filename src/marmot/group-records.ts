@@ -39,6 +39,8 @@ type Head = Pick<
   | "autoCommitAt"
   | "standing"
   | "refetchSince"
+  | "backfill"
+  | "sweeps"
   | "priorRoutes"
 > & { readonly version: number }
 
@@ -112,8 +114,9 @@ function appRecord(app: AppRecord): { readonly name: string; readonly record: Gr
 
 function headOf(group: MarmotGroup): Head {
   const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
-  const { refetchSince, priorRoutes, disbanding, tombstone } = group
-  const waiting = { pass, leaving, disbanding, tombstone, autoCommitAt, refetchSince }
+  const { refetchSince, backfill, sweeps, priorRoutes, disbanding, tombstone } = group
+  const gates = { leaving, disbanding, tombstone }
+  const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps }
   return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, ...waiting }
 }
 

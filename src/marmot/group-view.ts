@@ -2,18 +2,29 @@
 
 import { bytesToHex } from "../nostr/event.ts"
 import type { GroupState } from "../mls/index.ts"
+import { seemsStranded } from "./backfill.ts"
 import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
 import { pathTo, tipOf } from "./graph.ts"
+import { convergenceStatus } from "./lifecycle.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
 
-/** The canonical group; of a copy that has ended, the last state that this device could read. */
-export function summary(group: MarmotGroup): GroupSummary {
+/**
+ * The canonical group; of a copy that has ended, the last state that this device could read. `now` (milliseconds)
+ * tells a pass that collects from one whose time is up.
+ */
+export function summary(group: MarmotGroup, now?: number): GroupSummary {
   const { groupId, tombstone } = group
-  const standing = { standing: standingOf(group), settled: isSettled(group) }
+  const standing = {
+    standing: standingOf(group),
+    lifecycle: group.lifecycle,
+    status: convergenceStatus(group, now),
+    settled: isSettled(group),
+    seemsStranded: group.standing === "active" && seemsStranded(group),
+  }
   const { epoch } = tipOf(group)
   if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
   const state = readableState(group)

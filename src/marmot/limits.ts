@@ -20,8 +20,25 @@ export const MAX_UNOPENED = 256
 export const MAX_UNOPENED_SIZE = 4 * 1024 * 1024
 /** Unopened events are given up after this long (milliseconds): 30 days. */
 export const UNOPENED_LIFETIME_MS = 30 * 24 * 3600 * 1000
+/** So many steps that bring new states may fail to open an event; then it makes room, and is fetched again later. */
+export const MAX_UNOPENED_ATTEMPTS = 32
+/** Distinct events at one epoch that nothing opens, before we suspect that a Commit is missing. */
+export const STALL_THRESHOLD = 8
+/** The first answers to a stall look back so far (seconds), beyond the transport's own overlap. */
+export const STALL_LOOKBACK = 120
+/** This stall in a row, and each after it, asks for everything that relays hold. */
+export const FULL_HISTORY_ARM = 3
+/** At this stall in a row nothing is asked any more: asking does not help. */
+export const MAX_ARMS = 4
+/** Relays are asked again at most this often; the pause doubles, up to a day (milliseconds). */
+export const BACKFILL_PAUSE_MS = 60_000
+export const LONGEST_BACKFILL_PAUSE_MS = 24 * 3600 * 1000
 /** Commits that wait for a proposal. */
 export const MAX_DEFERRED = 64
+/** Standalone proposals for one epoch. */
+export const MAX_PROPOSALS = 1000
+/** Standalone proposals of one leaf for one epoch; more are taken only where a Commit waits for them. */
+export const MAX_PROPOSALS_OF_LEAF = 16
 /** Wishes of the user that wait for the group to settle. */
 export const MAX_INTENTS = 256
 /** Retained states, rivals included; beyond it only a member's first Commit at the tip is taken. */

@@ -2,11 +2,14 @@
 
 import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
-import type { AppRecord, MarmotGroup, Pass, StateNode } from "./engine-types.ts"
+import type { AppRecord, MarmotGroup, StateNode } from "./engine-types.ts"
 import { branchesFrom, canonicalIds, forkRoot, hasFork, tipOf, unresolved } from "./graph.ts"
-import { APP_WINDOW, CATCH_UP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
+import { transition } from "./lifecycle.ts"
+import { APP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
+import { isDue } from "./pass-time.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
+import { becomeUnrecoverable } from "./unrecoverable.ts"
 
 /** Opens a pass, or lets its quiet period begin anew, after input that can change the selection. */
 export function admit(t: Transition): void {
@@ -21,7 +24,7 @@ export function admit(t: Transition): void {
       quietDeadline: Math.min(now + QUIESCENCE_MS, absoluteDeadline),
     },
     // Stable -> Recovering inside the same pass once an edge leaves the canonical path (§8.4.3).
-    lifecycle: lifecycle === "recovering" || needsRecovery(t) ? "recovering" : "stable",
+    lifecycle: needsRecovery(t) ? transition(lifecycle, "recovering") : lifecycle,
   })
 }
 
@@ -52,12 +55,6 @@ export function closeFullPass(t: Transition, parent: StateNode): boolean {
 
 export function passIsDue(t: Transition): boolean {
   return t.group.pass !== undefined && isDue(t.group.pass, t.env.now)
-}
-
-/** The cutoff has come (`now` in milliseconds). A clock that was set back must not hold a pass open (§8.8). */
-export function isDue(pass: Pass, now: number): boolean {
-  const left = pass.quietDeadline - now
-  return left <= 0 || left > MAX_PASS_MS
 }
 
 /** An app message can move the decision only where Commits compete at an earlier epoch (§8.9). */
@@ -100,7 +97,8 @@ export function resolvePass(t: Transition): void {
   if (pass === undefined) return
   const branches = candidatesOf(t.group)
   if (branches === undefined) {
-    t.set({ lifecycle: "unrecoverable", pass: undefined })
+    // MissingRetainedAnchor: nothing else is changed, and no other branch is picked (§8.7).
+    becomeUnrecoverable(t)
     return
   }
   const winner = selectBranch(branches, pass.baseEpoch)
@@ -109,8 +107,9 @@ export function resolvePass(t: Transition): void {
   const states = new Map(
     [...t.group.states].map(([id, node]) => [id, node.judged ? node : { ...node, judged: true }]),
   )
-  t.set({ states, tip: newTip, pass: undefined, lifecycle: "stable" })
+  t.set({ states, tip: newTip, pass: undefined })
   applied(t, before)
+  if (t.group.lifecycle === "recovering") t.set({ lifecycle: transition("recovering", "stable") })
 }
 
 /** A branch with its states, after the shared root. */

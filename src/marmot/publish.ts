@@ -2,6 +2,7 @@
 
 import type { PublishOutcome, StateId } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
+import { transition } from "./lifecycle.ts"
 import { MAX_ABANDONED, WELCOME_DELAY_MS } from "./limits.ts"
 import { admitRetained } from "./pass.ts"
 import { retryDisbandLater } from "./disbanding.ts"
@@ -33,7 +34,7 @@ export function confirmPending(t: Transition): void {
   t.set({
     tip: pending.node.id,
     pending: undefined,
-    lifecycle: "stable",
+    lifecycle: transition(t.group.lifecycle, "merging"),
     welcomes: [
       ...t.group.welcomes,
       ...pending.welcomes.map((welcome) => ({ ...welcome, notBefore })),
@@ -41,6 +42,7 @@ export function confirmPending(t: Transition): void {
   })
   t.candidatesChanged = true
   applied(t, before)
+  if (t.group.lifecycle === "merging") t.set({ lifecycle: transition("merging", "stable") })
   const { intent } = pending
   if (intent?.type === "leave" || intent?.type === "upgrade") {
     // Stepping down was the first half, and the departure follows from the new epoch; or more may be taken up.
@@ -58,7 +60,7 @@ function abandonPending(t: Transition): void {
   const abandoned = [...t.group.abandoned, [pending.node.id, pending] as const]
   t.set({
     pending: undefined,
-    lifecycle: "stable",
+    lifecycle: transition(t.group.lifecycle, "stable"),
     abandoned: new Map(abandoned.slice(-MAX_ABANDONED)),
   })
   if (pending.intent === null) unattendedFailed(t)

@@ -13,64 +13,52 @@ import { bytesToHex, type NostrEvent } from "../nostr/event.ts"
 import { decodeAppEvent } from "./app-event.ts"
 import { judgeCommit, judgeProposal } from "./commit-edge.ts"
 import { scheduleDeparture } from "./departure.ts"
-import type {
-  AppRecord,
-  DeferredEvent,
-  EventDisposition,
-  MessageId,
-  StateNode,
-} from "./engine-types.ts"
+import { askIfDue, opened, refused, somethingMoved } from "./backfill.ts"
+import type { AppRecord, MessageId, StateNode } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { eventKey } from "./event-key.ts"
 import { accountOfLeaf, routeOf } from "./group-facts.ts"
 import { canonicalIds } from "./graph.ts"
-import { openGroupEvent, parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
-import {
-  MAX_DEFERRED,
-  MAX_SIBLINGS,
-  MAX_STATES,
-  MAX_UNOPENED,
-  MAX_UNOPENED_SIZE,
-  UNOPENED_LIFETIME_MS,
-} from "./limits.ts"
-import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
+import { parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
+import { dispositionOf } from "./ledger.ts"
+import { MAX_DEFERRED, MAX_SIBLINGS, MAX_STATES } from "./limits.ts"
+import { admit, reconsiderWitness } from "./pass.ts"
+import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
+import { countSweep, isWorthAnotherTry, open, park } from "./unopened.ts"
+import { categorised, deferred, type InputVerdict, verdictOn } from "./verdict.ts"
 
 /** One kind 445 event whose id and signature were verified. */
 export async function receiveEvent(t: Transition, event: NostrEvent): Promise<void> {
-  const disposition = await admitEvent(t, event)
-  t.emit({ type: "disposition", eventId: event.id, disposition })
+  const verdict = await admitEvent(t, event)
+  t.emit({ type: "disposition", eventId: event.id, ...verdict })
 }
 
-async function admitEvent(t: Transition, event: NostrEvent): Promise<EventDisposition> {
-  if (t.group.unopened.has(event.id)) return "duplicate"
-  const payload = parsed(t, event)
-  if (payload === undefined) return "rejected"
-  const opened = open(t, payload)
-  if (opened === undefined) return park(t, event)
-  const disposition = await receiveMessage(t, opened.node, opened.message)
-  if (disposition === "refused") askAgain(t, event)
+async function admitEvent(t: Transition, event: NostrEvent): Promise<InputVerdict> {
+  if (t.group.unopened.has(event.id)) return categorised("duplicate")
+  const { payload, verdict: invalid } = parsed(t, event)
+  if (payload === undefined) return invalid
+  const found = open(t, event, payload)
+  if (found === undefined) return park(t, event)
+  const verdict = await receiveOpened(t, found, event.created_at)
   await sweep(t)
-  return disposition
+  return verdict
 }
 
-/** What was refused gets another chance once something has moved (behaviour §7). */
-function askAgain(t: Transition, event: NostrEvent): void {
-  // Anyone may date an event at will: what was never ours must not have the whole past read again.
-  const earliest = Math.floor((t.env.now - UNOPENED_LIFETIME_MS) / 1000)
-  const since = Math.max(event.created_at, earliest)
-  t.set({ refetchSince: Math.min(t.group.refetchSince ?? since, since) })
-}
+type Parsed =
+  | { readonly payload: GroupEventPayload; readonly verdict?: undefined }
+  | { readonly payload?: undefined; readonly verdict: InputVerdict }
 
-function parsed(t: Transition, event: NostrEvent): GroupEventPayload | undefined {
+function parsed(t: Transition, event: NostrEvent): Parsed {
   try {
     const payload = parseGroupEvent(event)
-    return isOurs(t, payload.nostrGroupId) ? payload : undefined
+    if (isOurs(t, payload.nostrGroupId)) return { payload }
+    return { verdict: categorised("wrong_recipient") }
   } catch (error) {
-    if (error instanceof MarmotError) return undefined
-    throw error
+    const verdict = verdictOn(error)
+    if (verdict === undefined) throw error
+    return { verdict }
   }
 }
 
@@ -79,38 +67,20 @@ function isOurs(t: Transition, nostrGroupId: string): boolean {
   return [...routes, ...t.group.priorRoutes].some((route) => route.nostrGroupId === nostrGroupId)
 }
 
-/** Tries the keys of every retained state and of our staged Commit; what opens picks the state, never a branch. */
-function open(
+/** An event's content; what was refused gets another chance once something has moved (behaviour §7). */
+async function receiveOpened(
   t: Transition,
-  payload: GroupEventPayload,
-): { node: StateNode; message: Uint8Array } | undefined {
-  const { states, pending, abandoned } = t.group
-  const own = [...(pending === undefined ? [] : [pending]), ...abandoned.values()]
-  const candidates = [t.tip, ...states.values(), ...own.map(({ node }) => node)]
-  for (const node of candidates) {
-    if (node.mls === undefined) continue
-    const message = openGroupEvent(eventKey(t.env.crypto, node.mls), payload)
-    if (message !== undefined) return { node, message }
+  { node, message }: { readonly node: StateNode; readonly message: Uint8Array },
+  createdAt: number,
+): Promise<InputVerdict> {
+  const { tip } = t.group
+  const verdict = await receiveMessage(t, node, message)
+  if (verdict.category === "resource_refused") refused(t, createdAt)
+  if (verdict.disposition !== undefined) {
+    const isPayload = t.group.apps.has(bytesToHex(sha256(message)))
+    opened(t, createdAt, node.id === tip && isPayload)
   }
-  return undefined
-}
-
-/** `transport_deferred`: kept until a state appears that opens it, within bounds. */
-function park(t: Transition, event: NostrEvent): EventDisposition {
-  const alive = [...t.group.unopened].filter(
-    ([, parked]) => t.env.now - parked.receivedAt < UNOPENED_LIFETIME_MS,
-  )
-  const size = alive.reduce((sum, [, parked]) => sum + parked.event.content.length, 0)
-  // One alone may be of any size.
-  const isTooMuch = size > 0 && size + event.content.length > MAX_UNOPENED_SIZE
-  if (alive.length >= MAX_UNOPENED || isTooMuch) {
-    t.set({ unopened: new Map(alive) })
-    askAgain(t, event)
-    return "refused"
-  }
-  const parked: DeferredEvent = { event, receivedAt: t.env.now }
-  t.set({ unopened: new Map(alive).set(event.id, parked) })
-  return "deferred"
+  return verdict
 }
 
 /** What was recovered from the outer layer, by the key of `node`. */
@@ -118,34 +88,36 @@ async function receiveMessage(
   t: Transition,
   node: StateNode,
   message: Uint8Array,
-): Promise<EventDisposition> {
+): Promise<InputVerdict> {
   const id = bytesToHex(sha256(message))
   // Our own Commit came back, or someone builds on it: a relay has accepted it.
   if (t.group.pending?.node.id === id) {
     confirmPending(t)
-    return "duplicate"
+    return categorised("own_echo")
   }
   if (t.group.pending?.node.id === node.id) confirmPending(t)
   if (t.group.abandoned.has(id)) {
     adoptAbandoned(t, id)
-    return "duplicate"
+    return categorised("own_echo")
   }
   adoptAbandoned(t, node.id)
-  if (isKnown(t, id)) return "duplicate"
+  if (isKnown(t, id)) return categorised(isOwn(t, node, message, id) ? "own_echo" : "duplicate")
   // A step before this one may have replaced the state's value.
   const current = t.group.states.get(node.id) ?? node
   try {
     return await classify(t, current, message, id)
   } catch (error) {
-    if (error instanceof MlsError && error.code === "too_many_proposals") return "refused"
     // Not remembered by its id: under the outer key of another state the same bytes may be valid.
-    if (error instanceof MlsError || error instanceof MarmotError) return "rejected"
-    throw error
+    const verdict = verdictOn(error)
+    if (verdict === undefined) throw error
+    return verdict
   }
 }
 
-function isActive({ group }: Transition): boolean {
-  return group.standing === "active" && group.lifecycle === "stable"
+function isOwn(t: Transition, node: StateNode, message: Uint8Array, id: MessageId): boolean {
+  const { states, apps } = t.group
+  if (states.get(id)?.edge?.own === true || apps.get(id)?.own === true) return true
+  return node.mls !== undefined && peekMessage(message).senderLeaf === node.mls.ownLeafIndex
 }
 
 function isKnown(t: Transition, id: MessageId): boolean {
@@ -162,7 +134,7 @@ async function classify(
   node: StateNode,
   message: Uint8Array,
   id: MessageId,
-): Promise<EventDisposition> {
+): Promise<InputVerdict> {
   const peeked = peekMessage(message)
   const isApplication = peeked.contentType === contentTypes.application
   const isPrivate = peeked.wireFormat === wireFormats.privateMessage
@@ -170,7 +142,7 @@ async function classify(
   if (isApplication !== isPrivate) throw new MarmotError("invalid_encoding", "mixed carriage")
   if (isApplication) return receiveApplication(t, node, message, id)
   if (peeked.contentType === contentTypes.proposal) return receiveProposal(t, node, message, id)
-  if (!hasRoom(t, node, peeked.senderLeaf)) return "refused"
+  if (!hasRoom(t, node, peeked.senderLeaf)) return categorised("resource_refused")
   return receiveCommit(t, node, message, id)
 }
 
@@ -193,8 +165,8 @@ async function receiveApplication(
   node: StateNode,
   message: Uint8Array,
   id: MessageId,
-): Promise<EventDisposition> {
-  if (node.mls === undefined) return "rejected"
+): Promise<InputVerdict> {
+  if (node.mls === undefined) return categorised("unknown_group")
   const processed = await processMessage(t.mls, node.mls, message)
   if (processed.kind !== "application") throw new MarmotError("invalid_encoding", "mixed carriage")
   t.putState({ ...node, mls: processed.state })
@@ -214,7 +186,7 @@ async function receiveApplication(
   reconsiderWitness(t, app)
   const visible = t.group.lifecycle !== "recovering" && canonicalIds(t.group).has(node.id)
   if (visible) deliver(t, app)
-  return "processed"
+  return verdictFor(t, id)
 }
 
 /** A payload that breaks the rules of inner events is dropped; the group is not affected (marmot-wire §8.1). */
@@ -232,17 +204,20 @@ async function receiveProposal(
   node: StateNode,
   message: Uint8Array,
   id: MessageId,
-): Promise<EventDisposition> {
-  if (node.mls === undefined) return "rejected"
-  const processed = await processMessage(t.mls, node.mls, message)
+): Promise<InputVerdict> {
+  if (node.mls === undefined) return categorised("unknown_group")
+  const processed = await processMessage(proposalContext(t.mls), node.mls, message)
   if (processed.kind !== "proposal") throw new MarmotError("invalid_encoding", "not a proposal")
   judgeProposal(node.mls, processed)
+  if (!hasRoomForProposal(t.group, node.id, node.mls, processed)) {
+    return categorised("resource_refused")
+  }
   t.putState({ ...node, mls: processed.state })
   remember(t, id, node.epoch)
   t.set({ proposalIds: new Map(t.group.proposalIds).set(bytesToHex(processed.ref), id) })
   if (node.id === t.group.tip) scheduleDeparture(t)
   t.candidatesChanged = true
-  return "processed"
+  return verdictFor(t, id)
 }
 
 async function receiveCommit(
@@ -250,10 +225,8 @@ async function receiveCommit(
   node: StateNode,
   message: Uint8Array,
   id: MessageId,
-): Promise<EventDisposition> {
-  // The end of the pass may have ended the membership, or the branch.
-  if (closeFullPass(t, node) && !(isActive(t) && t.group.states.has(node.id))) return "rejected"
-  if (node.mls === undefined) return "rejected"
+): Promise<InputVerdict> {
+  if (node.mls === undefined) return categorised("unknown_group")
   try {
     const processed = await processMessage(t.mls, node.mls, message)
     if (processed.kind !== "commit") throw new MarmotError("invalid_encoding", "not a Commit")
@@ -274,7 +247,11 @@ async function receiveCommit(
   }
   t.candidatesChanged = true
   admit(t)
-  return "processed"
+  return verdictFor(t, id)
+}
+
+function verdictFor(t: Transition, id: MessageId): InputVerdict {
+  return dispositionOf(t.group, id) ?? deferred
 }
 
 /** The proposal that it names may still come. */
@@ -283,40 +260,55 @@ function deferCommit(
   node: StateNode,
   message: Uint8Array,
   id: MessageId,
-): EventDisposition {
-  if (t.group.deferred.size >= MAX_DEFERRED) return "refused"
+): InputVerdict {
+  if (t.group.deferred.size >= MAX_DEFERRED) return categorised("resource_refused")
   const input = { messageId: id, stateId: node.id, message, receivedAt: t.env.now }
   t.set({ deferred: new Map(t.group.deferred).set(id, input) })
-  return "deferred"
+  return deferred
 }
 
 /** New states and proposals may open or complete what was put aside; goes on until nothing moves. */
 export async function sweep(t: Transition): Promise<void> {
+  let tried = false
   while (t.candidatesChanged) {
     t.candidatesChanged = false
-    for (const input of t.group.deferred.values()) {
-      const node = t.group.states.get(input.stateId)
-      const deferred = new Map(t.group.deferred)
-      deferred.delete(input.messageId)
-      t.set({ deferred })
-      const disposition = node && (await receiveMessage(t, node, input.message))
-      if (disposition === "refused") {
-        t.set({ deferred: new Map(t.group.deferred).set(input.messageId, input) })
-      }
-    }
-    for (const { event } of t.group.unopened.values()) {
-      const payload = parsed(t, event)
-      const opened = payload === undefined ? undefined : open(t, payload)
-      if (payload !== undefined && opened === undefined) continue
-      const disposition = opened && (await receiveMessage(t, opened.node, opened.message))
-      if (disposition === "refused") continue
-      const unopened = new Map(t.group.unopened)
-      unopened.delete(event.id)
-      t.set({ unopened })
-    }
-    if (t.group.refetchSince !== undefined) {
-      t.emit({ type: "refetch", since: t.group.refetchSince })
-      t.set({ refetchSince: undefined })
+    await retryDeferred(t)
+    if (await retryUnopened(t)) tried = true
+    somethingMoved(t)
+  }
+  if (tried) countSweep(t)
+  askIfDue(t)
+}
+
+async function retryDeferred(t: Transition): Promise<void> {
+  for (const input of t.group.deferred.values()) {
+    const node = t.group.states.get(input.stateId)
+    const waiting = new Map(t.group.deferred)
+    waiting.delete(input.messageId)
+    t.set({ deferred: waiting })
+    const verdict = node && (await receiveMessage(t, node, input.message))
+    if (verdict?.category === "resource_refused") {
+      t.set({ deferred: new Map(t.group.deferred).set(input.messageId, input) })
     }
   }
+}
+
+/** Whether the key of some state was tried for the first time. */
+async function retryUnopened(t: Transition): Promise<boolean> {
+  let tried = false
+  for (const { event } of t.group.unopened.values()) {
+    if (!isWorthAnotherTry(t, event)) continue
+    tried = true
+    const { payload } = parsed(t, event)
+    if (payload !== undefined) {
+      const found = open(t, event, payload)
+      if (found === undefined) continue
+      const verdict = await receiveOpened(t, found, event.created_at)
+      if (verdict.category === "resource_refused") continue
+    }
+    const unopened = new Map(t.group.unopened)
+    unopened.delete(event.id)
+    t.set({ unopened })
+  }
+  return tried
 }

@@ -3,7 +3,8 @@
 import { explainSelection } from "../../src/marmot/convergence.ts"
 import type { MarmotGroup } from "../../src/marmot/engine-types.ts"
 import { tipOf } from "../../src/marmot/graph.ts"
-import { candidatesOf, isDue } from "../../src/marmot/pass.ts"
+import { candidatesOf } from "../../src/marmot/pass.ts"
+import { isDue } from "../../src/marmot/pass-time.ts"
 
 export interface Decision {
   readonly currentTipEpoch: number

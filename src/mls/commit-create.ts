@@ -81,7 +81,7 @@ export async function createCommit(
     tree,
     treePrivate: path?.treePrivate ?? pruneTreePrivate(tree, state.treePrivate),
     signaturePrivateKey: newSignatureKey,
-    status: list.reInits.length > 0 ? "reinitialised" : "active",
+    reInit: list.reInits[0],
   })
   const welcomed =
     list.adds.length === 0

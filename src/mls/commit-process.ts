@@ -99,7 +99,7 @@ export async function processCommit(
     tree,
     treePrivate: opened?.treePrivate ?? own.treePrivate,
     signaturePrivateKey: own.signaturePrivateKey,
-    status: list.reInits.length > 0 ? "reinitialised" : "active",
+    reInit: list.reInits[0],
   })
   return {
     kind: "commit",

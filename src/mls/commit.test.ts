@@ -238,7 +238,8 @@ describe.each(backends)("commits, %s", (backend: Backend) => {
         ],
       })
       const next = await afterCommit(ctx, judge, made.commit)
-      expect([next.status, made.next.status]).toEqual(["reinitialised", "reinitialised"])
+      expect(next.reInit).toEqual(made.next.reInit)
+      expect(next.reInit).toBeDefined()
       expect(await codeOf(() => encryptApplication(ctx, next, data))).toBe("group_reinitialised")
       expect(await codeOf(() => createCommit(ctx, next))).toBe("group_reinitialised")
       expect(await verdict(made.commit, next)).toBe("group_reinitialised")

@@ -3,7 +3,7 @@
 import { MlsError } from "./error.ts"
 import type { Extension } from "./extensions.ts"
 import type { AuthenticatedContent } from "./framing.ts"
-import type { GroupState, GroupStatus, MlsContext } from "./group-types.ts"
+import type { GroupState, MlsContext } from "./group-types.ts"
 import {
   type EpochSecrets,
   type GroupContext,
@@ -11,6 +11,7 @@ import {
   joinerSecret,
 } from "./key-schedule.ts"
 import { equalBytes } from "./bytes.ts"
+import type { ReInit } from "./proposal-codec.ts"
 import { type PreSharedKeyId, type Psk, pskSecret } from "./psk.ts"
 import { createSecretTree } from "./secret-tree.ts"
 import { confirmationTag, confirmedTranscriptHash, interimTranscriptHash } from "./transcript.ts"
@@ -114,7 +115,8 @@ export interface EpochEntry {
   readonly tree: RatchetTree
   readonly treePrivate: TreePrivate
   readonly signaturePrivateKey: Uint8Array
-  readonly status?: GroupStatus
+  /** Of the commit that begins the epoch: its ReInit. */
+  readonly reInit?: ReInit | undefined
 }
 
 /** A member's state at the beginning of an epoch. */
@@ -131,7 +133,7 @@ export function enterEpoch(entry: EpochEntry): GroupState {
     interimTranscriptHash: epoch.interimTranscriptHash,
     signaturePrivateKey: entry.signaturePrivateKey,
     proposals: new Map(),
-    status: entry.status ?? "active",
+    reInit: entry.reInit,
     treePrivate,
     secretTree: createSecretTree(encryptionSecret, tree.nLeaves),
   }

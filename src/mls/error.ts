@@ -193,6 +193,17 @@ export type MlsErrorCode =
   | "welcome_suite"
   /** PSKs in GroupSecrets that contradict each other, or a branch or reinit outside epoch 1 (§12.4.3.1). */
   | "welcome_psk"
+  // --- Reinitialisation and branching (§11.2, §11.3) ---
+  /** The group has no committed ReInit. */
+  | "not_reinitialised"
+  /** The Welcome's group follows another one, and the caller did not give that. */
+  | "successor_parent"
+  /** Crypto of another suite than the new group's. */
+  | "successor_suite"
+  /** Group id, version, suite or extensions are not those of the ReInit, or not those of the old group. */
+  | "successor_parameters"
+  /** A branch with others than the old group's members, or a reinitialised group without one of them. */
+  | "successor_members"
   /** The GroupInfo's signature is wrong. */
   | "group_info_signature"
   /** No ratchet tree was given. */

@@ -4,10 +4,10 @@ import type { MlsCrypto } from "./crypto.ts"
 import type { Credential } from "./credential.ts"
 import type { Extension } from "./extensions.ts"
 import type { ContentType, Sender } from "./framing.ts"
-import type { OwnKeyPackage } from "./key-package.ts"
+import type { KeyPackage, OwnKeyPackage } from "./key-package.ts"
 import type { EpochSecrets, GroupContext } from "./key-schedule.ts"
 import type { Capabilities, LeafNode } from "./leaf-node.ts"
-import type { Proposal } from "./proposal-codec.ts"
+import type { Proposal, ReInit } from "./proposal-codec.ts"
 import type { PreSharedKeyId } from "./psk.ts"
 import type { SecretTree } from "./secret-tree.ts"
 import type { RatchetTree } from "./tree.ts"
@@ -28,15 +28,13 @@ export interface GroupState {
   readonly signaturePrivateKey: Uint8Array
   /** Proposals of this epoch that may be committed by reference, by the hex of their ProposalRef, in arrival order. */
   readonly proposals: ReadonlyMap<string, CachedProposal>
-  /** `reinitialised` after a commit of a ReInit proposal: nothing may be sent or processed any more (§11.2). */
-  readonly status: GroupStatus
+  /** The ReInit that ended this group: nothing may be sent or processed any more (§11.2). */
+  readonly reInit: ReInit | undefined
   /** Private keys of the ratchet tree that this member knows. */
   readonly treePrivate: TreePrivate
   /** Message keys of this epoch. */
   readonly secretTree: SecretTree
 }
-
-export type GroupStatus = "active" | "reinitialised"
 
 /** A proposal that was received, or sent, in this epoch. */
 export interface CachedProposal {
@@ -64,6 +62,11 @@ export interface AuthenticationService {
   ): Promise<void> | void
   /** May `next` replace `current` in the same leaf (§5.3.1)? Default: any credential that `validate` accepts. */
   validSuccessor?(current: LeafNode, next: LeafNode): Promise<boolean> | boolean
+  /**
+   * Whom a leaf presents, for comparing the members of two groups (§11.2, §11.3; identifiers of §5.3.3). Default:
+   * the bytes of its credential.
+   */
+  memberId?(leafNode: LeafNode): string
 }
 
 /** Pre-shared keys by their id (§8.4); `undefined`: not known. */
@@ -245,6 +248,8 @@ export interface JoinGroupOptions {
   readonly keyPackages: readonly OwnKeyPackage[]
   /** The ratchet_tree extension's data, where the Welcome does not carry it. */
   readonly ratchetTree?: Uint8Array
+  /** The group that the Welcome's group follows by reinitialisation or branching (§11.2, §11.3), if it may. */
+  readonly parent?: GroupState
 }
 
 export interface JoinedGroup {
@@ -279,6 +284,42 @@ export interface JoinedExternally {
   /** An MLSMessage. */
   readonly commit: Uint8Array
   readonly state: GroupState
+}
+
+/** A group to be made from another one's members. */
+export interface SuccessorOptions {
+  /** Our leaf in the new group, of the new group's cipher suite. */
+  readonly keyPackage: OwnKeyPackage
+  /** KeyPackages of the other members. */
+  readonly members: readonly KeyPackage[]
+  readonly forcePath?: boolean
+  /** Whether the Welcome carries the ratchet tree. Default true. */
+  readonly ratchetTree?: boolean
+}
+
+export interface BranchOptions extends SuccessorOptions {
+  /** The caller's, who makes it unique. */
+  readonly groupId: Uint8Array
+  readonly extensions: readonly Extension[]
+}
+
+/** A proposal from one who is no member (§12.1.8). */
+export interface ExternalProposalOptions {
+  /** An MLSMessage with the group's GroupInfo. Its signature is not verified: it says for whom the proposal is. */
+  readonly groupInfo: Uint8Array
+  readonly proposal: Proposal
+  /** The proposer's entry in the group's external_senders. */
+  readonly senderIndex: number
+  readonly signaturePrivateKey: Uint8Array
+  readonly authenticatedData?: Uint8Array
+}
+
+export interface NewMemberProposalOptions {
+  /** As in `ExternalProposalOptions`. */
+  readonly groupInfo: Uint8Array
+  /** Whom the proposal adds: oneself. */
+  readonly keyPackage: OwnKeyPackage
+  readonly authenticatedData?: Uint8Array
 }
 
 export interface ExportGroupInfoOptions {

@@ -52,6 +52,7 @@ export { requiredCapabilities, supports } from "./validate-leaf.ts"
 // §8, §11, §12: groups
 export { createCommit } from "./commit-create.ts"
 export { joinByExternalCommit } from "./external.ts"
+export { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
 export { exportGroupInfo } from "./group-info.ts"
 export {
   createGroup,
@@ -65,6 +66,7 @@ export {
 export { peekMessage } from "./peek.ts"
 export { processMessage } from "./process.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
+export { createBranch, createReinitialized } from "./successor.ts"
 export { identifySender } from "./verify-message.ts"
 export { joinGroup, welcomeRefs } from "./welcome.ts"
 

@@ -97,7 +97,7 @@ export function proposalRef(crypto: MlsCrypto, content: AuthenticatedContent): U
 
 /** §11.2: after a ReInit nothing is sent or processed any more. Throws `MlsError` `group_reinitialised`. */
 export function requireActive(state: GroupState): void {
-  if (state.status !== "active") {
+  if (state.reInit !== undefined) {
     throw new MlsError("group_reinitialised", "the group was reinitialised", "11.2")
   }
 }

@@ -26,6 +26,20 @@ export interface ReInit {
   readonly extensions: readonly Extension[]
 }
 
+export const encodeReInit: Encoder<ReInit> = (writer, value) => {
+  writer.opaque(value.groupId)
+  writer.u16(value.version)
+  writer.u16(value.cipherSuite)
+  encodeExtensions(writer, value.extensions)
+}
+
+export const decodeReInit: Decoder<ReInit> = (reader) => ({
+  groupId: reader.opaque(),
+  version: reader.u16(),
+  cipherSuite: reader.u16(),
+  extensions: decodeExtensions(reader),
+})
+
 export type Proposal =
   | { readonly proposalType: Types["add"]; readonly keyPackage: KeyPackage }
   | { readonly proposalType: Types["update"]; readonly leafNode: LeafNode }
@@ -58,10 +72,7 @@ export const encodeProposal: Encoder<Proposal> = (writer, value) => {
       encodePreSharedKeyId(writer, value.psk)
       break
     case proposalTypes.reinit:
-      writer.opaque(value.groupId)
-      writer.u16(value.version)
-      writer.u16(value.cipherSuite)
-      encodeExtensions(writer, value.extensions)
+      encodeReInit(writer, value)
       break
     case proposalTypes.externalInit:
       writer.opaque(value.kemOutput)
@@ -93,13 +104,7 @@ export const decodeProposal: Decoder<Proposal> = (reader) => {
     case proposalTypes.psk:
       return { proposalType, psk: decodePreSharedKeyId(reader) }
     case proposalTypes.reinit:
-      return {
-        proposalType,
-        groupId: reader.opaque(),
-        version: reader.u16(),
-        cipherSuite: reader.u16(),
-        extensions: decodeExtensions(reader),
-      }
+      return { proposalType, ...decodeReInit(reader) }
     case proposalTypes.externalInit:
       return { proposalType, kemOutput: reader.opaque() }
     case proposalTypes.groupContextExtensions:

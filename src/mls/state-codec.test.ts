@@ -89,7 +89,14 @@ test("a reinitialised group stays so", async () => {
       },
     ],
   })
-  expect(decodeGroupState(stored(next)).status).toBe("reinitialised")
+  const { groupId, cipherSuite, version, extensions } = next.reInit ?? {}
+  expect(version).toBe(1)
+  expect(decodeGroupState(stored(next)).reInit).toEqual({
+    groupId,
+    cipherSuite,
+    version,
+    extensions,
+  })
 })
 
 describe("state_decode", () => {

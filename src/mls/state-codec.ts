@@ -4,20 +4,14 @@ import { bytesToHex, equalBytes } from "./bytes.ts"
 import { type Decoder, type Encoder, type Reader, Writer, decode, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type Sender, decodeSender, encodeSender } from "./framing.ts"
-import type {
-  CachedProposal,
-  EncodedGroupState,
-  GroupState,
-  GroupStatus,
-  OwnUpdate,
-} from "./group-types.ts"
+import type { CachedProposal, EncodedGroupState, GroupState, OwnUpdate } from "./group-types.ts"
 import {
   type EpochSecrets,
   type GroupContext,
   decodeGroupContext,
   encodeGroupContext,
 } from "./key-schedule.ts"
-import { decodeProposal, encodeProposal } from "./proposal-codec.ts"
+import { decodeProposal, decodeReInit, encodeProposal, encodeReInit } from "./proposal-codec.ts"
 import { decodeRatchetTree, encodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { decodeSecretTree, encodeSecretTree } from "./secret-tree.ts"
 import { decodeTreePrivate, encodeTreePrivate } from "./tree-private.ts"
@@ -25,8 +19,6 @@ import { leafNode } from "./tree.ts"
 
 /** First two bytes of each of the two byte strings. */
 const FORMAT = 1
-
-const STATUS: readonly GroupStatus[] = ["active", "reinitialised"]
 
 /** Leaves of the largest tree that is read back. */
 const MAX_LEAVES = 2 ** 20
@@ -76,7 +68,7 @@ export function decodeGroupState(encoded: EncodedGroupState): GroupState {
 function encodeEpoch(state: GroupState): Uint8Array {
   const epoch = new Writer()
   epoch.u16(FORMAT)
-  epoch.u8(STATUS.indexOf(state.status))
+  epoch.optional(state.reInit, encodeReInit)
   encodeGroupContext(epoch, state.groupContext)
   epoch.opaque(encodeRatchetTree(state.tree))
   encodeTreePrivate(epoch, state.treePrivate)
@@ -120,13 +112,12 @@ function join(epoch: StoredEpoch, keys: StoredKeys): GroupState {
 
 const decodeEpoch: Decoder<StoredEpoch> = (reader) => {
   requireFormat(reader)
-  const status = STATUS[reader.u8()]
-  if (status === undefined) throw new MlsError("state_decode", "an unknown status")
+  const reInit = reader.optional(decodeReInit)
   const groupContext: GroupContext = decodeGroupContext(reader)
   const tree = decodeRatchetTree(reader.opaque(), MAX_LEAVES)
   const treePrivate = decodeTreePrivate(reader)
   return {
-    status,
+    reInit,
     groupContext,
     tree,
     treePrivate,

@@ -111,7 +111,7 @@ function senderKey(
       throw new MlsError("unknown_external_sender", `index ${sender.senderIndex}`, "12.1.8")
     }
     // §12.1.8, §17.4: only types with "External: Y".
-    if (!EXTERNAL_TYPES.has(proposal.proposalType)) {
+    if (!externalTypes.has(proposal.proposalType)) {
       const message = `proposal type ${proposal.proposalType} from outside`
       throw new MlsError("external_proposal_type", message, "12.1.8")
     }
@@ -141,7 +141,7 @@ function requireAllowed({ senderType }: Sender, contentType: ContentType): void 
 const ANY_CONTENT: readonly ContentType[] = Object.values(contentTypes)
 
 /** Proposal types with "External: Y" (§17.4; draft §7.3). */
-const EXTERNAL_TYPES: ReadonlySet<number> = new Set([
+export const externalTypes: ReadonlySet<number> = new Set([
   proposalTypes.add,
   proposalTypes.remove,
   proposalTypes.psk,

@@ -12,6 +12,7 @@ import { decodeMlsMessage } from "./message.ts"
 import { pskSecret } from "./psk.ts"
 import { verifyPublicGroup } from "./public-group.ts"
 import { labels, wireFormats } from "./registry.ts"
+import { isSuccessionPsk, verifySuccessor, withParent } from "./successor.ts"
 import { confirmationTag, interimTranscriptHash } from "./transcript.ts"
 import { createTreePrivate, privateFromPathSecret } from "./tree-private.ts"
 import { findLeaf } from "./tree.ts"
@@ -28,7 +29,8 @@ import {
 /**
  * Joins the group of a Welcome with the one of our key packages that it was made for. Throws `MlsError`
  * `unexpected_message`, `welcome_not_for_us`, `welcome_suite`, `welcome_psk`, `psk_unknown`, `aead_failed`,
- * `confirmation_tag`, `own_leaf_missing`, or as `verifyPublicGroup`; or what the authentication service throws.
+ * `confirmation_tag`, `own_leaf_missing`, `successor_parent`, `not_reinitialised`, `successor_parameters`,
+ * `successor_members`, or as `verifyPublicGroup`; or what the authentication service throws.
  */
 export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Promise<JoinedGroup> {
   const { crypto } = ctx
@@ -40,12 +42,22 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const { own, ref, secrets } = findOwn(crypto, welcome, options.keyPackages)
   const groupSecrets = await openSecrets(crypto, welcome, { own, secrets })
   checkPsks(crypto, groupSecrets)
-  const psks = await resolvePsks(ctx, groupSecrets.psks)
+  const { parent } = options
+  const asked = parent === undefined ? ctx : withParent(ctx, parent)
+  const psks = await resolvePsks(asked, groupSecrets.psks)
   const inputs = { joinerSecret: groupSecrets.joinerSecret, pskSecret: pskSecret(crypto, psks) }
   const groupInfo = await openGroupInfo(crypto, welcome, welcomeSecret(crypto, inputs))
   const { groupContext } = groupInfo
   checkResumption(groupSecrets, groupContext.epoch)
   const { tree, signer } = await verifyPublicGroup(ctx, groupInfo, options.ratchetTree)
+  const succession = groupSecrets.psks.find(isSuccessionPsk)
+  if (succession !== undefined) {
+    // Without the old group nobody can tell whether this one follows it.
+    if (parent === undefined) {
+      throw new MlsError("successor_parent", "the old group was not given", "12.4.3.1")
+    }
+    verifySuccessor(ctx, parent, { psk: succession, groupContext, tree })
+  }
   // §12.4.3.1: "Identify a leaf whose LeafNode is identical to the one in the KeyPackage."
   const leafIndex = findLeaf(tree, own.keyPackage.leafNode)
   if (leafIndex === undefined) {
@@ -147,18 +159,14 @@ function checkPsks(crypto: MlsCrypto, { psks }: GroupSecrets): void {
   if (psks.some((psk) => psk.pskNonce.length !== crypto.suite.hash.size)) {
     throw new MlsError("psk_nonce", "a nonce of another length than KDF.Nh", "8.4")
   }
-  if (psks.filter(isNewGroupPsk).length > 1) {
+  if (psks.filter(isSuccessionPsk).length > 1) {
     throw new MlsError("welcome_psk", "several PSKs for reinit or branch", "12.4.3.1")
   }
 }
 
 /** §12.4.3.1: "If a PSK with usage reinit or branch is present, the epoch in the GroupInfo is 1." */
 function checkResumption({ psks }: GroupSecrets, epoch: bigint): void {
-  if (psks.some(isNewGroupPsk) && epoch !== 1n) {
+  if (psks.some(isSuccessionPsk) && epoch !== 1n) {
     throw new MlsError("welcome_psk", `reinit or branch in epoch ${epoch}`, "12.4.3.1")
   }
-}
-
-function isNewGroupPsk(psk: GroupSecrets["psks"][number]): boolean {
-  return psk.kind === "resumption" && psk.usage !== "application"
 }

@@ -1,0 +1,91 @@
+// RFC 9420 §12.1.8: proposals that are made outside the group.
+
+import { beforeAll, describe, expect, test } from "vitest"
+import { encode } from "./codec.ts"
+import { createCommit } from "./commit-create.ts"
+import { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
+import { encodeExternalSenders } from "./extensions.ts"
+import {
+  type Backend,
+  afterCommit,
+  afterProposal,
+  backends,
+  codeOf,
+  groupOf,
+  keyPackageOf,
+  testContext,
+} from "./group.fixture.ts"
+import { exportGroupInfo } from "./group-info.ts"
+import type { ExternalProposalOptions, GroupState, MlsContext } from "./group-types.ts"
+import { extensionTypes, proposalTypes } from "./registry.ts"
+import { joinGroup } from "./welcome.ts"
+
+describe.each(backends)("proposals made outside, %s", (backend: Backend) => {
+  let ctx: MlsContext
+  let alice: GroupState
+  let bob: GroupState
+  let sender: Pick<ExternalProposalOptions, "groupInfo" | "senderIndex" | "signaturePrivateKey">
+
+  beforeAll(async () => {
+    ctx = await testContext(backend, "external proposals")
+    const outsider = await ctx.crypto.generateSignatureKeyPair()
+    const identity = new TextEncoder().encode("service")
+    const data = encode(encodeExternalSenders, [
+      { signatureKey: outsider.publicKey, credential: { kind: "basic", identity } },
+    ])
+    const groupExtensions = [{ type: extensionTypes.externalSenders, data }]
+    const states = await groupOf(ctx, ["alice", "bob"], groupExtensions)
+    ;[alice, bob] = states as [GroupState, GroupState]
+    const groupInfo = await exportGroupInfo(ctx, alice)
+    sender = { groupInfo, senderIndex: 0, signaturePrivateKey: outsider.privateKey }
+  })
+
+  test("a known sender proposes, a member commits it by reference", async () => {
+    const message = await createExternalProposal(ctx, {
+      ...sender,
+      proposal: { proposalType: proposalTypes.remove, removed: 1 },
+    })
+    const cached = await afterProposal(ctx, alice, message)
+    const { next, summary } = await createCommit(ctx, cached, { proposalRefs: "all" })
+    expect(summary.removed.map(({ leafIndex }) => leafIndex)).toEqual([1])
+    expect(next.tree.nLeaves).toBe(1)
+  })
+
+  test("someone new asks to be added, and is", async () => {
+    const keyPackage = await keyPackageOf(ctx.crypto, "carol")
+    const { groupInfo } = sender
+    const message = await createNewMemberProposal(ctx, { groupInfo, keyPackage })
+    const cached = await afterProposal(ctx, alice, message)
+    const made = await createCommit(ctx, cached, { proposalRefs: "all" })
+    const atBob = await afterCommit(ctx, await afterProposal(ctx, bob, message), made.commit)
+    const { welcome } = made
+    if (welcome === undefined) throw new Error("no Welcome")
+    const { state } = await joinGroup(ctx, { welcome, keyPackages: [keyPackage] })
+    expect(state.groupContext).toEqual(made.next.groupContext)
+    expect(atBob.groupContext).toEqual(made.next.groupContext)
+  })
+
+  test("what a sender from outside may not say is not signed", async () => {
+    const leave = { ...sender, proposal: { proposalType: proposalTypes.selfRemove } as const }
+    expect(await codeOf(() => createExternalProposal(ctx, leave))).toBe("external_proposal_type")
+    const { groupInfo } = sender
+    const proposal = { proposalType: proposalTypes.remove, removed: 1 } as const
+    const nowhere = { ...sender, groupInfo: groupInfo.slice(0, 10), proposal }
+    expect(await codeOf(() => createExternalProposal(ctx, nowhere))).toBe("decode")
+    const wrong = { ...sender, groupInfo: (await createCommit(ctx, alice)).commit, proposal }
+    expect(await codeOf(() => createExternalProposal(ctx, wrong))).toBe("unexpected_message")
+  })
+
+  test("another key, or an index outside the list, is refused by the members", async () => {
+    const proposal = { proposalType: proposalTypes.remove, removed: 1 } as const
+    const { privateKey } = await ctx.crypto.generateSignatureKeyPair()
+    const forged = await createExternalProposal(ctx, {
+      ...sender,
+      proposal,
+      signaturePrivateKey: privateKey,
+    })
+    expect(await codeOf(() => afterProposal(ctx, alice, forged))).toBe("signature_invalid")
+    const beyond = await createExternalProposal(ctx, { ...sender, proposal, senderIndex: 1 })
+    expect(await codeOf(() => afterProposal(ctx, alice, beyond))).toBe("unknown_external_sender")
+  })
+})

@@ -1,0 +1,70 @@
+// RFC 9420 §12.1.8: proposals from outside the group, by a sender that it knows or by one who wants to be added.
+
+import { MlsError } from "./error.ts"
+import type { Sender } from "./framing.ts"
+import type {
+  ExternalProposalOptions,
+  MlsContext,
+  NewMemberProposalOptions,
+} from "./group-types.ts"
+import { signContent } from "./member-message.ts"
+import { encodeMlsMessage } from "./message.ts"
+import type { Proposal } from "./proposal-codec.ts"
+import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
+import { externalTypes, readMessage } from "./verify-message.ts"
+
+/**
+ * A proposal signed by an entry of the group's external_senders, as an MLSMessage. Throws `MlsError`
+ * `external_proposal_type`, `unexpected_message` without a GroupInfo, or `safe_aad`.
+ */
+export function createExternalProposal(
+  ctx: MlsContext,
+  options: ExternalProposalOptions,
+): Promise<Uint8Array> {
+  const { proposal, senderIndex } = options
+  if (!externalTypes.has(proposal.proposalType)) {
+    const message = `proposal type ${proposal.proposalType} from outside`
+    return Promise.reject(new MlsError("external_proposal_type", message, "12.1.8"))
+  }
+  return signed(ctx, { ...options, sender: { senderType: senderTypes.external, senderIndex } })
+}
+
+/** An Add of oneself, signed with the KeyPackage's key, as an MLSMessage. Throws as `createExternalProposal`. */
+export function createNewMemberProposal(
+  ctx: MlsContext,
+  options: NewMemberProposalOptions,
+): Promise<Uint8Array> {
+  const { keyPackage, signaturePrivateKey } = options.keyPackage
+  return signed(ctx, {
+    ...options,
+    proposal: { proposalType: proposalTypes.add, keyPackage },
+    signaturePrivateKey,
+    sender: { senderType: senderTypes.newMemberProposal },
+  })
+}
+
+interface ProposalToSign extends Pick<
+  ExternalProposalOptions,
+  "groupInfo" | "signaturePrivateKey" | "authenticatedData"
+> {
+  readonly proposal: Proposal
+  readonly sender: Sender
+}
+
+/** §12.1.8: such proposals are PublicMessages, and have no membership tag. */
+async function signed(ctx: MlsContext, options: ProposalToSign): Promise<Uint8Array> {
+  const message = readMessage(ctx, options.groupInfo)
+  if (message.wireFormat !== wireFormats.groupInfo) {
+    throw new MlsError("unexpected_message", "no GroupInfo", "12.1.8")
+  }
+  const { content, auth } = await signContent(ctx.crypto, {
+    body: { contentType: contentTypes.proposal, proposal: options.proposal },
+    sender: options.sender,
+    wireFormat: wireFormats.publicMessage,
+    groupContext: message.groupInfo.groupContext,
+    authenticatedData: options.authenticatedData,
+    signaturePrivateKey: options.signaturePrivateKey,
+  })
+  const publicMessage = { content, auth, membershipTag: undefined }
+  return encodeMlsMessage({ wireFormat: wireFormats.publicMessage, publicMessage })
+}

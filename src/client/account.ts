@@ -21,7 +21,7 @@ export interface AccountRecord {
   readonly name?: string
   /** Where the user wants to be reachable. */
   readonly relays: readonly string[]
-  /** The `d` of our KeyPackage's slot: 32 random bytes, reused on replacement (wire §7.6). */
+  /** The `d` of the device's first KeyPackage slot: 32 random bytes, reused on replacement (wire §7.6). */
   readonly slot: string
   /** Hex. */
   readonly device: {
@@ -29,6 +29,12 @@ export interface AccountRecord {
     readonly privateKey: string
     readonly proof: string
   }
+  /** The key was made on this device, so no other client has published relay lists before. */
+  readonly madeHere?: boolean
+  /** Relay lists of ours have been on relays. */
+  readonly listed?: boolean
+  /** Milliseconds: since when none are found, while some relays do not answer. */
+  readonly unlistedSince?: number | undefined
   /** Relays of our published lists, as far as they are known. */
   readonly writeRelays?: readonly string[]
   readonly inboxRelays?: readonly string[]

@@ -116,7 +116,12 @@ export class Client implements ClientApi {
 
   createAccount(params: { name: string; relays?: readonly string[] }): Promise<PersonView> {
     const secretKey = generateSecretKey(this.#options.random)
-    return this.#begin(new LocalSigner(secretKey), { ...params, secretKey, keySaved: false })
+    return this.#begin(new LocalSigner(secretKey), {
+      ...params,
+      secretKey,
+      keySaved: false,
+      isNew: true,
+    })
   }
 
   async importAccount(params: { nsec: string; relays?: readonly string[] }): Promise<PersonView> {
@@ -269,6 +274,7 @@ export class Client implements ClientApi {
 
   async #leave(): Promise<void> {
     const store = this.#store
+    await this.#running?.session.withdraw()
     await this.#running?.session.close()
     this.#running = undefined
     this.#store = undefined
@@ -290,6 +296,7 @@ export class Client implements ClientApi {
       readonly relays?: readonly string[]
       readonly secretKey?: Uint8Array
       readonly keySaved: boolean
+      readonly isNew?: boolean
     },
   ): Promise<PersonView> {
     return this.#guard(async () => {
@@ -309,6 +316,7 @@ export class Client implements ClientApi {
           random: this.#options.random,
           now: this.#now(),
           keySaved: params.keySaved,
+          isNew: params.isNew ?? false,
           relays: params.relays ?? this.#options.defaultRelays,
           name: params.name,
           secretKey: params.secretKey,

@@ -123,7 +123,7 @@ export class Invites {
   }
 
   /** KeyPackages without which an open invitation could not be accepted. */
-  neededKeyPackages(draft: Draft): ReadonlySet<string> {
+  neededKeyPackages(draft?: Draft): ReadonlySet<string> {
     const open = this.#records.values(draft).filter(({ state }) => state === "open")
     return new Set(open.map(({ keyPackageRef }) => keyPackageRef))
   }

@@ -26,20 +26,45 @@ export interface KeyPackageRecord {
   readonly published: boolean
   /** A Welcome to it was accepted: it is to be replaced. */
   readonly consumed: boolean
-  /** Milliseconds: a successor in the same slot was acknowledged. */
-  readonly replacedAt: number | undefined
+  /** Milliseconds: a fresher package of ours was acknowledged, in whatever slot. */
+  readonly supersededAt: number | undefined
+  /** Taken back: it stands in no slot, and its private part is kept for those who have it all the same. */
+  readonly withdrawn?: boolean
 }
 
 /**
- * How long the private part of a replaced package is kept. An invitation may be on its way to it: it was made from the
- * package before, or is about to be, by someone who fetched it a moment ago. Without this the invitation would be lost
- * for good, since the inviter's Commit has consumed the package. The wire digest (§5) would delete at once, MDK keeps
- * it until `not_after`; a day is the time for which a Welcome is retried.
+ * A package that is to be replaced stays in its slot for this long after a fresher one stands in another slot. Someone
+ * may have fetched it a moment ago, and their Commit uses it up: their invitation would be lost for good. The private
+ * part goes with the slot's next package, as §5 demands.
  */
-export const REPLACED_KEPT_MS = 24 * 3_600_000
+export const KEPT_MS = 24 * 3_600_000
 
-/** A package is renewed when less than this is left of its life (seconds; MDK: 14 to 21 days). */
-export const RENEW_BEFORE = 14 * 24 * 3600
+/** Slots of a device: one to be found, others for what was found a moment ago. */
+export const MAX_SLOTS = 3
+
+/** A package is renewed 14 to 21 days before its end, as its reference falls (§5). Seconds. */
+const RENEW_BEFORE = 14 * 24 * 3600
+const RENEW_SPREAD = 7 * 24 * 3600
+/** With less than this left it is renewed even if an invitation waits for it. Seconds. */
+const LAST_MOMENT = 24 * 3600
+
+/** What to do next: publish a package in a slot of ours, or in a new one. */
+export type SlotPlan =
+  | { readonly do: "nothing" }
+  | { readonly do: "replace"; readonly slot: string }
+  | { readonly do: "add" }
+
+export interface SlotQuestion {
+  /** Milliseconds. */
+  readonly now: number
+  /** Refs of packages without which an open invitation could not be accepted. */
+  readonly needed: ReadonlySet<string>
+  /** Whether the package says all that this version of the app can do. */
+  readonly isCurrent: (record: KeyPackageRecord) => boolean
+}
+
+export const slotOf = ({ tags }: Pick<NostrEvent, "tags">): string =>
+  tags.find(([name]) => name === "d")?.[1] ?? ""
 
 export class KeyPackages {
   readonly #records = new RecordMap<KeyPackageRecord>({
@@ -54,22 +79,62 @@ export class KeyPackages {
 
   /** The private parts that a Welcome may need. */
   own(draft?: Draft): readonly OwnKeyPackage[] {
-    return this.#records
-      .values(draft)
-      .map(({ own }) => decode(decodeOwnKeyPackage, fromBase64(own)))
+    return this.#records.values(draft).map(ownOf)
   }
 
-  /** The newest package, if it may stay in its slot. `now` in milliseconds. */
-  current(now: number): KeyPackageRecord | undefined {
-    const newest = this.newest
-    if (newest === undefined || newest.consumed) return undefined
-    return newest.notAfter - now / 1000 > RENEW_BEFORE ? newest : undefined
+  /** The package that stands, or is to stand, in each slot; the freshest first. */
+  standing(draft?: Draft): readonly KeyPackageRecord[] {
+    const slots = new Map<string, KeyPackageRecord>()
+    for (const record of this.#records.values(draft)) {
+      if (record.withdrawn === true) continue
+      const other = slots.get(slotOf(record.event))
+      if (other === undefined || isFresher(record, other)) slots.set(slotOf(record.event), record)
+    }
+    return [...slots.values()].sort((a, b) => b.event.created_at - a.event.created_at)
   }
 
   get newest(): KeyPackageRecord | undefined {
-    return [...this.#records.values()]
-      .sort((a, b) => a.event.created_at - b.event.created_at)
-      .at(-1)
+    return this.standing()[0]
+  }
+
+  /** By event id: one that a relay can hold with good reason. */
+  has(eventId: string): boolean {
+    return this.#records.values().some(({ event }) => event.id === eventId)
+  }
+
+  hasPrivatePart(ref: string, draft?: Draft): boolean {
+    return this.#records.get(ref, draft) !== undefined
+  }
+
+  isKnownSlot(slot: string): boolean {
+    return this.#records.values().some(({ event }) => slotOf(event) === slot)
+  }
+
+  /**
+   * The freshest package must be one that anybody can use: else there is to be a fresher one, in a slot that nobody
+   * needs. What was used up or ends soon is replaced in its own slot once that can do no harm.
+   */
+  plan(question: SlotQuestion): SlotPlan {
+    const standing = this.standing()
+    const [newest, ...others] = standing
+    if (newest === undefined) return { do: "add" }
+    const { now, needed } = question
+    const isFree = (record: KeyPackageRecord) =>
+      hasEnded(record, now) || (!needed.has(record.ref) && isReleased(record, now))
+    // The oldest first.
+    const free = others.filter(isFree).reverse()
+    if (!isDue(newest, question)) {
+      const due =
+        free.find((record) => isDue(record, question)) ?? others.find((r) => isLast(r, now))
+      return due === undefined ? { do: "nothing" } : { do: "replace", slot: slotOf(due.event) }
+    }
+    const [place] = free
+    if (place !== undefined) return { do: "replace", slot: slotOf(place.event) }
+    if (standing.length < MAX_SLOTS) return { do: "add" }
+    // One of last resort may serve again: until a slot is free, unless it is about to end.
+    if (question.isCurrent(newest) && !isLast(newest, now)) return { do: "nothing" }
+    const least = others.filter(({ ref }) => !needed.has(ref)).at(-1) ?? others.at(-1) ?? newest
+    return { do: "replace", slot: slotOf(least.event) }
   }
 
   add(
@@ -78,7 +143,7 @@ export class KeyPackages {
   ): void {
     const { ref, event, notAfter } = made
     const own = toBase64(encode(encodeOwnKeyPackage, made.own))
-    const state = { published: false, consumed: false, replacedAt: undefined }
+    const state = { published: false, consumed: false, supersededAt: undefined }
     this.#records.put(draft, { ref, own, event, notAfter, ...state })
   }
 
@@ -87,25 +152,61 @@ export class KeyPackages {
     if (record !== undefined) this.#records.put(draft, { ...record, consumed: true })
   }
 
-  /** A relay has acknowledged `eventId`: what it replaces has a day left. */
+  withdraw(draft: Draft, ref: string): void {
+    const record = this.#records.get(ref, draft)
+    if (record !== undefined) this.#records.put(draft, { ...record, withdrawn: true })
+  }
+
+  /**
+   * A relay has acknowledged `eventId`. §5: the private part of what it replaces in its slot is deleted now, and not
+   * before.
+   */
   acknowledged(draft: Draft, eventId: string): void {
     const record = this.#records.values(draft).find(({ event }) => event.id === eventId)
     if (record === undefined) return
     if (!record.published) this.#records.put(draft, { ...record, published: true })
     for (const older of this.#records.values(draft)) {
-      if (older.replacedAt !== undefined || older.event.created_at >= record.event.created_at)
-        continue
-      this.#records.put(draft, { ...older, replacedAt: draft.now })
+      if (older.ref === record.ref || older.withdrawn === true) continue
+      if (!isFresher(record, older)) continue
+      if (slotOf(older.event) === slotOf(record.event)) this.#records.delete(draft, older.ref)
+      else if (older.supersededAt === undefined) {
+        this.#records.put(draft, { ...older, supersededAt: draft.now })
+      }
     }
   }
 
-  /** Deletes what nothing can need any more; `needed` are the refs of invitations that wait for the user. */
-  sweep(draft: Draft, needed: ReadonlySet<string>): void {
-    for (const { ref, replacedAt, notAfter } of this.#records.values(draft)) {
-      const expired = draft.now / 1000 > notAfter
-      const released =
-        replacedAt !== undefined && draft.now > replacedAt + REPLACED_KEPT_MS && !needed.has(ref)
-      if (expired || released) this.#records.delete(draft, ref)
+  /** Relays had it and take it no more: somebody has deleted it there. The next one takes its place. */
+  refused(draft: Draft, eventId: string): void {
+    const record = this.#records.values(draft).find(({ event }) => event.id === eventId)
+    if (record?.published === true) this.withdraw(draft, record.ref)
+  }
+
+  /** §5: nothing outlives its lifetime. */
+  sweep(draft: Draft): void {
+    for (const record of this.#records.values(draft)) {
+      if (hasEnded(record, draft.now)) this.#records.delete(draft, record.ref)
     }
   }
+}
+
+export const ownOf = ({ own }: KeyPackageRecord): OwnKeyPackage =>
+  decode(decodeOwnKeyPackage, fromBase64(own))
+
+/** Ties go to the lower event id, as relays have it. */
+function isFresher({ event: a }: KeyPackageRecord, { event: b }: KeyPackageRecord): boolean {
+  return a.created_at > b.created_at || (a.created_at === b.created_at && a.id < b.id)
+}
+
+const hasEnded = ({ notAfter }: KeyPackageRecord, now: number) => now / 1000 > notAfter
+
+const isLast = ({ notAfter }: KeyPackageRecord, now: number) => now / 1000 > notAfter - LAST_MOMENT
+
+const isReleased = ({ supersededAt }: KeyPackageRecord, now: number) =>
+  supersededAt !== undefined && now > supersededAt + KEPT_MS
+
+/** It should not be there any longer. */
+function isDue(record: KeyPackageRecord, { now, isCurrent }: SlotQuestion): boolean {
+  const spread = (parseInt(record.ref.slice(0, 4), 16) / 0xffff) * RENEW_SPREAD
+  const renewAt = record.notAfter - RENEW_BEFORE - spread
+  return record.consumed || now / 1000 > renewAt || !isCurrent(record)
 }

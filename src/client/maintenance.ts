@@ -3,7 +3,6 @@
 import { bytesToHex } from "../nostr/event.ts"
 import type { Chats } from "./chats.ts"
 import type { Groups } from "./groups.ts"
-import type { Invites } from "./invites.ts"
 import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type { Timer, World } from "./ports.ts"
@@ -34,7 +33,6 @@ export interface MaintenanceOptions {
   readonly mailbox: Mailbox
   readonly groups: Groups
   readonly chats: Chats
-  readonly invites: Invites
   readonly keyPackages: KeyPackages
   readonly used: UsedKeyPackages
   readonly reachability: Reachability
@@ -86,9 +84,9 @@ export class Maintenance {
   }
 
   #sweep(): Promise<void> {
-    const { mailbox, keyPackages, used, invites } = this.#options
+    const { mailbox, keyPackages, used } = this.#options
     return mailbox.run((draft) => {
-      keyPackages.sweep(draft, invites.neededKeyPackages(draft))
+      keyPackages.sweep(draft)
       used.sweep(draft)
     })
   }

@@ -138,6 +138,10 @@ export class Membership {
     const { mailbox, world, account, groups, invites, keyPackages } = session
     return mailbox.run(async (draft) => {
       const invite = invites.require(inviteId, draft)
+      if (!keyPackages.hasPrivatePart(invite.keyPackageRef, draft)) {
+        const words = "This invitation is too old to be accepted. Ask to be invited again."
+        throw new ClientError("unknown_invite", words)
+      }
       const { group, preview } = await translated(() =>
         world.engine.joinMarmotGroup(this.#env(draft), {
           device: account.device,

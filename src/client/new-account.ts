@@ -16,6 +16,8 @@ export interface NewAccount {
   /** Milliseconds. */
   readonly now: number
   readonly keySaved: boolean
+  /** The key was made here, now. */
+  readonly isNew: boolean
   readonly relays: readonly string[]
   readonly name: string | undefined
   /** 32 bytes, of an account whose key is kept here. */
@@ -42,6 +44,7 @@ export async function newAccount(params: NewAccount): Promise<AccountRecord> {
     signer: signer.kind,
     ...(secretKey === undefined ? {} : { secretKey: bytesToHex(secretKey) }),
     keySaved: params.keySaved,
+    ...(params.isNew ? { madeHere: true } : {}),
     ...(name === undefined || name === "" ? {} : { name }),
     relays,
     slot: bytesToHex(params.random(32)),

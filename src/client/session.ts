@@ -39,6 +39,8 @@ export interface SessionOptions {
 
 /** Quiet period between two announcements that the connection view is different. */
 const PROGRESS_MS = 100
+/** How long a device that forgets its account tries to say so. */
+const WITHDRAW_MS = 2_000
 
 export class Session {
   readonly world: World
@@ -130,9 +132,9 @@ export class Session {
           outbox,
           welcomes,
           cursors,
+          seen,
           waiters: groups.waiters,
           refetch: () => this.intake.refresh(true),
-          seen,
         }),
       changed: () => {
         this.intake.refresh()
@@ -149,6 +151,7 @@ export class Session {
       outbox,
       account,
       keyPackages,
+      invites,
       relaysChanged: () => this.inbox.refresh(),
       changed: () => this.#announce({ topic: "session" }),
     })
@@ -158,7 +161,6 @@ export class Session {
       mailbox,
       groups,
       chats,
-      invites,
       keyPackages,
       used: this.used,
       reachability: this.reachability,
@@ -176,6 +178,23 @@ export class Session {
     }
     session.#start()
     return session
+  }
+
+  /**
+   * Before everything here is deleted: takes our KeyPackages back, so that nobody invites a device that can't join.
+   * Never rejects, and does not wait for long.
+   */
+  async withdraw(): Promise<void> {
+    const { reachability, world } = this
+    const withdrawn = reachability
+      .withdraw()
+      .catch((error: unknown) => world.log("the KeyPackages were not taken back", error))
+    let timer: ReturnType<World["timers"]["setTimeout"]> | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = world.timers.setTimeout(resolve, WITHDRAW_MS)
+    })
+    await Promise.race([withdrawn, late])
+    if (timer !== undefined) world.timers.clearTimeout(timer)
   }
 
   async close(): Promise<void> {

@@ -3,13 +3,17 @@
 import {
   appDataDictionary,
   appDataExtension,
+  type Capabilities,
   componentIds as mlsComponentIds,
   decodeMlsMessage,
+  encode,
+  encodeExtensions,
   encodeMlsMessage,
   generateKeyPackage,
   type KeyPackage,
   keyPackageRef,
   type MlsCrypto,
+  MlsError,
   type OwnKeyPackage,
   validateKeyPackage,
   wireFormats,
@@ -17,10 +21,12 @@ import {
 import { bytesToHex, type EventTemplate, isHex32, type NostrEvent } from "../nostr/event.ts"
 import { accountOf } from "./account-service.ts"
 import { fromBase64, toBase64 } from "./base64.ts"
+import { compareBytes } from "./bytes.ts"
 import {
   type GroupRequirements,
   isCovered,
   keyPackageOptions,
+  leafOptions,
   leafProof,
   missingRequirements,
   newGroupRequirements,
@@ -28,7 +34,7 @@ import {
   without,
 } from "./capabilities.ts"
 import type { DeviceIdentity, Invitee } from "./engine-types.ts"
-import { MarmotError } from "./error.ts"
+import { MarmotError, type MarmotErrorCode } from "./error.ts"
 import { verifyIdentityProof } from "./identity-proof.ts"
 import { advertisement, checkAdvertisement, hex16 } from "./key-package-tags.ts"
 import { CIPHER_SUITE, componentIds, IDENTITY_PROOF_V1, kinds, MAX_LIFETIME } from "./registry.ts"
@@ -47,6 +53,49 @@ export function generateOwnKeyPackage(
     extensions: [lastResort],
   })
 }
+
+/** Whether the package's leaf says what this version of the app can do (§4.6), with this device's proof. */
+export function isUpToDate({ leafNode }: KeyPackage, device: DeviceIdentity): boolean {
+  const { capabilities, leafExtensions } = leafOptions(device)
+  const told = ({ extensions, proposals }: Capabilities) => JSON.stringify([extensions, proposals])
+  return (
+    told(leafNode.capabilities) === told(capabilities) &&
+    sameBytes(
+      encode(encodeExtensions, leafNode.extensions),
+      encode(encodeExtensions, leafExtensions),
+    )
+  )
+}
+
+/**
+ * Whether an event by its own account can be used by nobody, and never again: then it is only in the way of those who
+ * look for a KeyPackage of the account (§7.6). `now` in milliseconds.
+ */
+export async function isRubbish(
+  crypto: MlsCrypto,
+  event: NostrEvent,
+  now: number,
+): Promise<boolean> {
+  try {
+    await checkKeyPackageEvent(crypto, event, now)
+    return false
+  } catch (error) {
+    if (error instanceof MarmotError) return RUBBISH.has(error.code)
+    if (error instanceof MlsError) return error.code === "decode"
+    throw error
+  }
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array) => compareBytes(a, b) === 0
+
+const RUBBISH: ReadonlySet<MarmotErrorCode> = new Set<MarmotErrorCode>([
+  "invalid_encoding",
+  "key_package_invalid",
+  "key_package_lifetime",
+  "key_package_expired",
+  "key_package_reference",
+  "key_package_author",
+])
 
 /**
  * The kind 30443 event; its tags come from the package itself. `slot`: 64 hex, random, kept for replacements;

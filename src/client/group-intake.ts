@@ -238,31 +238,56 @@ export class GroupIntake {
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {
-    for (const arrival of chunk) {
-      if ("event" in arrival) await this.#take(draft, arrival.event, arrival.url)
-      else this.#finished(draft, arrival.url, arrival.completeAt)
+    const { groups, outbox, seen } = this.#options
+    const heard = new Map<string, readonly [groupId: string, url: string]>()
+    let run: Run | undefined
+    const end = async () => {
+      if (run !== undefined) await this.#take(draft, run)
+      run = undefined
     }
+    for (const arrival of chunk) {
+      if (!("event" in arrival)) {
+        await end()
+        this.#finished(draft, arrival.url, arrival.completeAt)
+        continue
+      }
+      const { event, url, isStored } = arrival
+      const groupId = this.#ownerOf(event)
+      if (groupId === undefined || groups.get(groupId, draft) === undefined) continue
+      heard.set(`${groupId} ${url}`, [groupId, url])
+      if (outbox.get(event.id, draft) !== undefined) {
+        await end()
+        await outbox.seen(draft, event.id, url)
+      } else if (!seen.has(groupId, event.id)) {
+        if (run?.groupId !== groupId || run.isStored !== isStored) {
+          await end()
+          run = { groupId, isStored, events: new Map() }
+        }
+        run.events.set(event.id, event)
+      }
+    }
+    await end()
+    for (const [groupId, url] of heard.values()) this.#moveOn(draft, groupId, url)
   }
 
-  async #take(draft: Draft, event: NostrEvent, url: string): Promise<void> {
-    const { groups, outbox, cursors, seen } = this.#options
-    const groupId = this.#ownerOf(event)
-    if (groupId === undefined || groups.get(groupId, draft) === undefined) return
-    if (outbox.get(event.id, draft) !== undefined) {
-      await outbox.seen(draft, event.id, url)
-    } else if (!seen.has(groupId, event.id)) {
-      const effects = await groups.apply(draft, groupId, { type: "event", event })
-      const refused = effects.some(
-        (effect) =>
-          effect.type === "disposition" &&
-          effect.eventId === event.id &&
-          effect.category === "resource_refused",
-      )
-      if (!refused) seen.remember(draft, groupId, event)
+  /** What belongs to one group, in one step of the engine. */
+  async #take(draft: Draft, { groupId, isStored, events }: Run): Promise<void> {
+    const { groups, seen } = this.#options
+    const input = { type: "events", events: [...events.values()], areStored: isStored } as const
+    const refused = new Set<string>()
+    for (const effect of await groups.apply(draft, groupId, input)) {
+      if (effect.type !== "disposition") continue
+      // What was put aside may have had to make room before the step was over.
+      if (effect.category === "resource_refused") refused.add(effect.eventId)
     }
-    if (!this.#complete.has(url)) return
+    const taken = input.events.filter(({ id }) => !refused.has(id))
+    seen.remember(draft, groupId, taken)
+  }
+
+  #moveOn(draft: Draft, groupId: string, url: string): void {
+    if (!this.#whole.has(url)) return
     const at = Math.floor(draft.now / 1000) - SETTLING
-    const known = cursors.get(groupId, url) ?? 0
+    const known = this.#options.cursors.get(groupId, url) ?? 0
     if (at - known > CURSOR_STEP) this.#advance(draft, groupId, url, at)
   }
 

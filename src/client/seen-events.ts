@@ -7,13 +7,19 @@ import { decodeRecord, encodeRecord } from "./record-map.ts"
 /** One event; `createdAt` in Unix seconds, as the event says: relays filter by it. */
 type Seen = readonly [id: string, createdAt: number]
 
+interface Known {
+  /** The record in which an id stands. */
+  readonly places: Map<string, string>
+  readonly records: Map<string, readonly Seen[]>
+}
+
 /**
  * An id enters in the step that ends its processing; one that was refused for lack of room never does. What one step
  * has processed is one record, under its first id.
  */
 export class SeenEvents {
   readonly #store: Store
-  readonly #ids = new Map<string, Set<string>>()
+  readonly #owners = new Map<string, Known>()
 
   constructor(store: Store) {
     this.#store = store
@@ -23,43 +29,71 @@ export class SeenEvents {
   async load(draft: Draft, owner: string, since: number): Promise<void> {
     for (const { sort, value } of await this.#store.range("inputs", scopeOf(owner))) {
       const record = seenIn(sort, decodeRecord(value))
-      if (record.some(([, createdAt]) => createdAt >= since)) this.#take(owner, record)
+      if (record.some(([, createdAt]) => createdAt >= since)) this.#take(owner, sort, record)
       else draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
     }
   }
 
   has(owner: string, eventId: string): boolean {
-    return this.#ids.get(owner)?.has(eventId) ?? false
+    return this.#owners.get(owner)?.places.has(eventId) ?? false
   }
 
   remember(
     draft: Draft,
     owner: string,
-    event: { readonly id: string; readonly created_at: number },
+    events: readonly { readonly id: string; readonly created_at: number }[],
   ): void {
-    const seen: Seen = { createdAt: event.created_at }
-    draft.put("inputs", { scope: scopeOf(owner), sort: event.id }, encodeRecord(seen))
-    draft.swap(() => this.#of(owner).add(event.id))
+    const [first] = events
+    if (first === undefined) return
+    const record = events.map(({ id, created_at }): Seen => [id, created_at])
+    const sort = this.#free(draft, owner, first.id)
+    draft.put("inputs", { scope: scopeOf(owner), sort }, encodeRecord(record))
+    draft.swap(() => this.#take(owner, sort, record))
   }
 
   /** The event was not dealt with after all. */
   release(draft: Draft, owner: string, eventId: string): void {
-    if (!this.has(owner, eventId)) return
-    draft.put("inputs", { scope: scopeOf(owner), sort: eventId }, undefined)
-    draft.swap(() => this.#ids.get(owner)?.delete(eventId))
+    const known = this.#owners.get(owner)
+    const sort = known?.places.get(eventId)
+    if (known === undefined || sort === undefined) return
+    const key = { scope: scopeOf(owner), sort }
+    const written = draft.written("inputs", key)
+    if (written === null) return
+    const before =
+      written === undefined ? known.records.get(sort) : seenIn(sort, decodeRecord(written))
+    const rest = (before ?? []).filter(([id]) => id !== eventId)
+    draft.put("inputs", key, rest.length === 0 ? undefined : encodeRecord(rest))
+    draft.swap(() => {
+      known.places.delete(eventId)
+      known.records.set(sort, rest)
+    })
   }
 
   async forget(draft: Draft, owner: string): Promise<void> {
     for (const { sort } of await this.#store.range("inputs", scopeOf(owner))) {
       draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
     }
-    draft.swap(() => this.#ids.delete(owner))
+    draft.swap(() => this.#owners.delete(owner))
   }
 
-  #take(owner: string, record: readonly Seen[]): void {
-    const ids = this.#ids.get(owner) ?? new Set()
-    this.#ids.set(owner, ids)
-    for (const [id] of record) ids.add(id)
+  /** A record that lost its first event still has its name. */
+  #free(draft: Draft, owner: string, wanted: string): string {
+    const scope = scopeOf(owner)
+    let sort = wanted
+    while (
+      this.#owners.get(owner)?.records.has(sort) === true ||
+      draft.written("inputs", { scope, sort }) !== undefined
+    ) {
+      sort += "+"
+    }
+    return sort
+  }
+
+  #take(owner: string, sort: string, record: readonly Seen[]): void {
+    const known: Known = this.#owners.get(owner) ?? { places: new Map(), records: new Map() }
+    this.#owners.set(owner, known)
+    known.records.set(sort, record)
+    for (const [id] of record) known.places.set(id, sort)
   }
 }
 

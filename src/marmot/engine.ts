@@ -1,5 +1,6 @@
 // The Marmot engine: one step at a time, from a group and an input to its successor and the effects.
 
+import type { NostrEvent } from "../nostr/event.ts"
 import { backfillWake } from "./backfill.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
@@ -53,11 +54,11 @@ export function nextWake(group: MarmotGroup): number | undefined {
 async function take(t: Transition, input: GroupInput): Promise<void> {
   switch (input.type) {
     case "event":
-      if (isEnded(t.group)) {
-        // A copy that has ended processes nothing (behaviour §7).
-        t.emit({ type: "disposition", eventId: input.event.id, category: "unknown_group" })
-      } else if (t.group.lifecycle === "unrecoverable") keepForRepair(t, input.event)
-      else await receiveEvent(t, input.event)
+      await receive(t, input.event)
+      return
+    case "events":
+      t.isCatchingUp = input.areStored
+      for (const event of input.events) await receive(t, event)
       return
     case "intent":
       await acceptIntent(t, input.intent)
@@ -73,9 +74,10 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
 
 async function receive(t: Transition, event: NostrEvent): Promise<void> {
   if (isEnded(t.group)) {
-    // `unknown_group`: a copy that has ended processes nothing (behaviour §7).
-    t.emit({ type: "disposition", eventId: event.id, disposition: "rejected" })
-  } else await receiveEvent(t, event)
+    // A copy that has ended processes nothing (behaviour §7).
+    t.emit({ type: "disposition", eventId: event.id, category: "unknown_group" })
+  } else if (t.group.lifecycle === "unrecoverable") keepForRepair(t, event)
+  else await receiveEvent(t, event)
 }
 
 /** Removed, left or disbanded: terminal for this copy. */

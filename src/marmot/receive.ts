@@ -21,13 +21,13 @@ import { canonicalIds } from "./graph.ts"
 import { parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
 import { dispositionOf } from "./ledger.ts"
 import { MAX_DEFERRED, MAX_SIBLINGS, MAX_STATES } from "./limits.ts"
-import { admit, reconsiderWitness } from "./pass.ts"
+import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 import { countSweep, isWorthAnotherTry, open, park } from "./unopened.ts"
-import { categorised, deferred, type InputVerdict, verdictOn } from "./verdict.ts"
+import { BeyondAnchor, categorised, deferred, type InputVerdict, verdictOn } from "./verdict.ts"
 
 /** One kind 445 event whose id and signature were verified. */
 export async function receiveEvent(t: Transition, event: NostrEvent): Promise<void> {
@@ -226,6 +226,13 @@ async function receiveCommit(
   message: Uint8Array,
   id: MessageId,
 ): Promise<InputVerdict> {
+  if (closeFullPass(t, node)) {
+    // The end of a pass may end the membership, or the branch.
+    const { standing, lifecycle, states } = t.group
+    if (lifecycle === "unrecoverable") return categorised("resource_refused")
+    if (standing !== "active" || lifecycle === "disbanded") return categorised("unknown_group")
+    if (!states.has(node.id)) return BeyondAnchor
+  }
   if (node.mls === undefined) return categorised("unknown_group")
   try {
     const processed = await processMessage(t.mls, node.mls, message)

@@ -24,6 +24,7 @@ import { Outbox, receiptsOf } from "./outbox.ts"
 import type { Publication } from "./outbox.ts"
 import type { World } from "./ports.ts"
 import { Reachability } from "./reachability.ts"
+import { Reinviter } from "./reinviter.ts"
 import { SeenEvents } from "./seen-events.ts"
 import { Timeline } from "./timeline.ts"
 import { UsedKeyPackages } from "./used-key-packages.ts"
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly onChange: (change: ClientChange) => void
 }
 
+/** Ids of events so far back are kept (seconds). */
+const BACKFILL_RANGE = 30 * 86_400
 /** Quiet period between two announcements that the connection view is different. */
 const PROGRESS_MS = 100
 /** How long a device that forgets its account tries to say so. */
@@ -57,6 +60,7 @@ export class Session {
   readonly contacts: Contacts
   readonly directory: Directory
   readonly welcomes: WelcomeSender
+  readonly reinviter: Reinviter
   readonly groups: Groups
   readonly intake: GroupIntake
   readonly inbox: Inbox
@@ -120,6 +124,8 @@ export class Session {
       directory,
       signer,
       self: account.pubkey,
+      gaveUp: (draft, { groupId, recipient }) =>
+        this.#uninvited(draft, { groupId, recipient }, "It could not be delivered for two weeks."),
     })
     const { welcomes } = this
     const groups: Groups = new Groups({
@@ -131,6 +137,7 @@ export class Session {
           timeline,
           outbox,
           welcomes,
+          reinviter: this.reinviter,
           cursors,
           seen,
           waiters: groups.waiters,
@@ -142,6 +149,15 @@ export class Session {
       },
     })
     this.groups = groups
+    this.reinviter = new Reinviter({
+      world,
+      mailbox,
+      groups,
+      directory,
+      used: this.used,
+      self: account.pubkey,
+      gaveUp: (draft, lost, why) => this.#uninvited(draft, lost, why),
+    })
     const common = { world, mailbox, groups, cursors, seen, progressed }
     this.intake = new GroupIntake({ ...common, chats, outbox })
     this.inbox = new Inbox({ ...common, account, invites, keyPackages })
@@ -163,6 +179,7 @@ export class Session {
       chats,
       keyPackages,
       used: this.used,
+      reinviter: this.reinviter,
       reachability: this.reachability,
     })
   }
@@ -223,15 +240,16 @@ export class Session {
 
   async #load(): Promise<void> {
     const { world, chats, invites, keyPackages, used, cursors } = this
-    const { outbox, contacts, welcomes, groups } = this
+    const { outbox, contacts, welcomes, reinviter, groups } = this
     for (const part of [chats, invites, keyPackages, used, cursors]) await part.load(world.store)
-    for (const part of [outbox, contacts, welcomes]) await part.load()
+    for (const part of [outbox, contacts, welcomes, reinviter]) await part.load()
     await groups.load(this.account.device)
     await this.mailbox.run(async (draft) => {
       for (const { groupId } of groups.all()) {
-        await this.seen.load(draft, groupId, this.#oldestAsked(groupId))
+        // A search for missing Commits may go back further than usual.
+        await this.seen.load(draft, groupId, this.#oldestAsked(groupId) - BACKFILL_RANGE)
       }
-      await this.seen.load(draft, INBOX, 0)
+      await this.seen.load(draft, INBOX, this.inbox.oldestAsked)
       this.#owePending(draft)
     })
   }
@@ -273,11 +291,13 @@ export class Session {
 
   /**
    * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read and
-   * weighed, the engine knows, and encrypts it anew.
+   * weighed, the engine knows, and encrypts it anew. A Commit, too, comes after the news: once it is acknowledged, its
+   * rivals are weighed at once, and we do not build further on a branch that has lost long ago.
    */
   #isDue({ purpose, groupId }: Publication, url: string): boolean {
-    if (purpose !== "application" || groupId === undefined) return true
-    return this.intake.isReadUp(url) && this.groups.get(groupId)?.pass === undefined
+    if (groupId === undefined || (purpose !== "application" && purpose !== "commit")) return true
+    if (!this.intake.isReadUp(url)) return false
+    return purpose === "commit" || this.groups.get(groupId)?.pass === undefined
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */
@@ -293,9 +313,25 @@ export class Session {
   async #concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void> {
     const { purpose, groupId, event } = publication
     if (purpose === "account") this.reachability.concluded(draft, publication, outcome)
+    if (purpose === "welcome") this.welcomes.concluded(draft, event.id, outcome)
     if (purpose === "account" || purpose === "welcome") return
     if (groupId === undefined || this.groups.get(groupId, draft) === undefined) return
     await this.groups.apply(draft, groupId, { type: "published", eventId: event.id, outcome })
+  }
+
+  /** A row in the group: someone is a member of it and does not know. */
+  #uninvited(
+    draft: Draft,
+    { groupId, recipient }: { readonly groupId: string; readonly recipient: string },
+    why: string,
+  ): Promise<void> {
+    const { name, npub } = this.#person(recipient)
+    const text = `The invitation of ${name ?? npub.slice(0, 10)} is given up. ${why}`
+    return this.timeline.notify(draft, groupId, {
+      digest: `uninvited:${recipient}:${draft.now}`,
+      changes: [{ type: "change_lost", text }],
+      seenAt: draft.now,
+    })
   }
 
   async #delivered(draft: Draft, publication: Publication): Promise<void> {

@@ -21,6 +21,7 @@ test(
     if (process.env["BURROW_TEST_LOG"] !== undefined) {
       onTestFinished(() => console.error(world.log.join("\n")))
     }
+    let agreed = false
     try {
       await operate(world)
       await restartAll(world)
@@ -30,8 +31,9 @@ test(
       const members = await currentMembers(world)
       await expectAgreement(world, members)
       await expectSecrecyAfterRemoval(world)
+      agreed = true
     } finally {
-      await world.close()
+      await world.close(!agreed)
     }
   },
   TIMEOUT_MS,

@@ -121,7 +121,7 @@ export class RandomWorld {
   async close(keep: boolean): Promise<void> {
     await Promise.all(this.people.map(({ client }) => client.kill()))
     await this.relay.kill()
-    if (keep) this.tell(`profiles and events are in ${this.#folder}`)
+    if (keep) console.error(`profiles and events are in ${this.#folder}`)
     else rmSync(this.#folder, { recursive: true })
   }
 

@@ -75,6 +75,11 @@ export class Inbox {
     return this.#relays
   }
 
+  /** Nothing older is asked for any more (Unix seconds). */
+  get oldestAsked(): number {
+    return Math.min(...this.#options.account.inboxRelays.map((url) => this.#since(url)))
+  }
+
   isComplete(url: string): boolean {
     return !this.#relays.includes(url) || this.#complete.has(url)
   }
@@ -127,13 +132,17 @@ export class Inbox {
   }
 
   #filters(url: string): readonly Filter[] {
+    const { account } = this.#options
+    return [{ kinds: [GIFT_WRAP_KIND], "#p": [account.pubkey], since: this.#since(url) }]
+  }
+
+  #since(url: string): number {
     const { cursors, account, world } = this.#options
     // Nothing older can be for a KeyPackage of this device; and each wrap may cost the user a question.
     const known = cursors.get(INBOX, url) ?? account.record.createdAt - SETTLING
     // A clock that was ahead for a while must not make us deaf until its time has come.
     const at = Math.min(known, Math.floor(world.now() / 1000))
-    const since = Math.max(0, at - GIFT_WRAP_BACKDATE)
-    return [{ kinds: [GIFT_WRAP_KIND], "#p": [account.pubkey], since }]
+    return Math.max(0, at - GIFT_WRAP_BACKDATE)
   }
 
   #enqueue(arrival: Arrival): void {

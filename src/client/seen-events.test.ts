@@ -39,6 +39,22 @@ describe("events that were processed", () => {
     expect(seen.has("another", "a")).toBe(false)
   })
 
+  test("only so many are kept: the ones that came first go, in the store as well", async () => {
+    const store = await openMemoryStore()
+    const seen = new SeenEvents(store, 3)
+    for (const ids of [["a", "b"], ["c"], ["d", "e"], ["f"]]) {
+      await step(store, (draft) =>
+        seen.remember(
+          draft,
+          OWNER,
+          ids.map((id) => event(id)),
+        ),
+      )
+    }
+    expect(known(seen, ["a", "b", "c", "d", "e", "f"])).toEqual(["c", "d", "e", "f"])
+    expect(await store.range("inputs", `events:${OWNER}`)).toHaveLength(3)
+  })
+
   test("nothing to remember writes nothing", async () => {
     const store = await openMemoryStore()
     const seen = new SeenEvents(store)

@@ -13,6 +13,9 @@ interface Known {
   readonly records: Map<string, readonly Seen[]>
 }
 
+/** Ids of one owner that are kept: anyone can post events. An older one that comes again is looked at again. */
+const MAX_IDS = 50_000
+
 /**
  * An id enters in the step that ends its processing; one that was refused for lack of room never does. What one step
  * has processed is one record, under its first id.
@@ -21,8 +24,11 @@ export class SeenEvents {
   readonly #store: Store
   readonly #owners = new Map<string, Known>()
 
-  constructor(store: Store) {
+  readonly #limit: number
+
+  constructor(store: Store, limit = MAX_IDS) {
     this.#store = store
+    this.#limit = limit
   }
 
   /** Reads what is known of `owner`; forgets events that are too old to be asked for again (`since`, Unix seconds). */
@@ -49,6 +55,7 @@ export class SeenEvents {
     const sort = this.#free(draft, owner, first.id)
     draft.put("inputs", { scope: scopeOf(owner), sort }, encodeRecord(record))
     draft.swap(() => this.#take(owner, sort, record))
+    this.#makeRoom(draft, owner)
   }
 
   /** The event was not dealt with after all. */
@@ -74,6 +81,21 @@ export class SeenEvents {
       draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
     }
     draft.swap(() => this.#owners.delete(owner))
+  }
+
+  /** The records that came first go. */
+  #makeRoom(draft: Draft, owner: string): void {
+    const known = this.#owners.get(owner)
+    let excess = (known?.places.size ?? 0) - this.#limit
+    for (const [sort, record] of known?.records ?? []) {
+      if (excess <= 0) return
+      excess -= record.length
+      draft.put("inputs", { scope: scopeOf(owner), sort }, undefined)
+      draft.swap(() => {
+        known?.records.delete(sort)
+        for (const [id] of record) if (known?.places.get(id) === sort) known.places.delete(id)
+      })
+    }
   }
 
   /** A record that lost its first event still has its name. */

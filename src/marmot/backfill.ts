@@ -27,12 +27,19 @@ const none: Backfill = {
 
 /** An event (its date in Unix seconds) was refused: once something has moved, it gets another chance. */
 export function refused(t: Transition, createdAt: number): void {
+  if (isBygone(t, createdAt)) return
+  t.set({ refetchSince: Math.min(t.group.refetchSince ?? createdAt, createdAt) })
+}
+
+/**
+ * Anyone may date an event at will. What members write tells how far we have read: what is older by more than thirty
+ * days can't be for a state that is still to come.
+ */
+export function isBygone(t: Transition, createdAt: number): boolean {
   const { newest } = backfillOf(t)
-  // Anyone may date an event at will. What members write tells how far we have read: older junk is not asked for.
   const now = Math.floor(t.env.now / 1000)
   const reference = newest === 0 ? now : Math.min(newest, now)
-  const since = Math.max(createdAt, reference - UNOPENED_LIFETIME_MS / 1000, 0)
-  t.set({ refetchSince: Math.min(t.group.refetchSince ?? since, since) })
+  return createdAt < reference - UNOPENED_LIFETIME_MS / 1000
 }
 
 /**
@@ -40,8 +47,11 @@ export function refused(t: Transition, createdAt: number): void {
  * again, at the third time in a row for everything, and after the fourth no more. Anyone who knows the address can make
  * them, so they prove nothing.
  */
-export function missed(t: Transition, eventId: string): void {
+export function missed(t: Transition, event: { readonly id: string; readonly created_at: number }) {
   const backfill = backfillOf(t)
+  const eventId = event.id
+  // A group that has gone on without us writes later than what we have read.
+  if (event.created_at < backfill.newest - DAY) return
   if (backfill.arms >= MAX_ARMS || backfill.isDue || backfill.misses.includes(eventId)) return
   const misses = [...backfill.misses, eventId]
   if (misses.length < STALL_THRESHOLD) {

@@ -1,7 +1,7 @@
 // Marmot inbound processing §7: opening the outer layer, and keeping what does not open yet, within bounds.
 
 import type { NostrEvent } from "../nostr/event.ts"
-import { missed, refused } from "./backfill.ts"
+import { isBygone, missed, refused } from "./backfill.ts"
 import type { DeferredEvent, StateNode } from "./engine-types.ts"
 import { eventKey } from "./event-key.ts"
 import { openGroupEvent, type GroupEventPayload } from "./group-event.ts"
@@ -50,7 +50,8 @@ export function isWorthAnotherTry(t: Transition, event: NostrEvent): boolean {
 
 /** `transport_deferred`: kept until a state appears that opens it. Whoever was here first keeps its place. */
 export function park(t: Transition, event: NostrEvent): InputVerdict {
-  missed(t, event.id)
+  if (isBygone(t, event.created_at)) return categorised("resource_refused")
+  missed(t, event)
   const alive = [...t.group.unopened].filter(([, parked]) => !isTooOld(t, parked))
   const size = alive.reduce((sum, [, parked]) => sum + parked.event.content.length, 0)
   // One alone may be of any size.

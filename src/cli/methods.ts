@@ -1,6 +1,6 @@
 // The headless client's methods, as cli.md lists them: parameters in, the client's answers out.
 
-import { ClientError } from "../client/api.ts"
+import { ClientError, groupFeatures } from "../client/api.ts"
 import type { ClientApi, GroupChanges, PersonView } from "../client/api.ts"
 import { parsePerson } from "../nostr/address.ts"
 import { listMessages } from "./message-list.ts"
@@ -64,6 +64,8 @@ const methods = new Map<string, Method>([
   ["groups.disband", (api, params) => nothing(api.disband(text(params, "groupId")))],
   ["groups.update", updateGroup],
   ["groups.selfUpdate", (api, params) => api.selfUpdate(text(params, "groupId"))],
+  ["groups.features", listFeatures],
+  ["groups.upgrade", upgradeGroup],
   ["groups.fingerprint", (api, params) => api.fingerprint(text(params, "groupId"))],
   ["invites.list", listInvites],
   ["invites.accept", (api, params) => api.acceptInvite(text(params, "inviteId"))],
@@ -120,6 +122,21 @@ async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
     ...(relays === undefined ? {} : { relays }),
   }
   return api.updateGroup(text(params, "groupId"), changes)
+}
+
+async function listFeatures(api: ClientApi, params: Params): Promise<unknown> {
+  const { features } = await api.group(text(params, "groupId"))
+  return features
+}
+
+function upgradeGroup(api: ClientApi, params: Params): Promise<unknown> {
+  const wanted = optionalTexts(params, "features") ?? []
+  const features = wanted.map((name) => {
+    const known = groupFeatures.find((feature) => feature === name)
+    if (known === undefined) throw new CliError("invalid_params", `there is no feature "${name}"`)
+    return known
+  })
+  return api.upgradeGroup(text(params, "groupId"), features)
 }
 
 async function listInvites(api: ClientApi): Promise<unknown> {

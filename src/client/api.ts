@@ -108,6 +108,28 @@ export interface GroupView {
   readonly canManage: boolean
   /** A change of ours or of others is on its way: sending waits for it. */
   readonly busy: boolean
+  /** Members whom we have invited and whose invitation no relay of theirs has yet, with a sentence that says why. */
+  readonly undelivered: readonly { readonly pubkey: string; readonly reason: string }[]
+  readonly features: readonly FeatureView[]
+}
+
+export const groupFeatures = [
+  "profile",
+  "leaving",
+  "ending",
+  "disappearing",
+  "media",
+  "agentMessages",
+] as const
+export type GroupFeature = (typeof groupFeatures)[number]
+
+/** What the members of a group can do together. */
+export interface FeatureView {
+  readonly feature: GroupFeature
+  /** `upgradeable`: everyone's app can do it, and an admin may have the group require it. */
+  readonly status: "available" | "upgradeable" | "unavailable"
+  /** With `unavailable`: members (hex) whose apps lack it. */
+  readonly lacking: readonly string[]
 }
 
 export interface ChatView {
@@ -285,6 +307,8 @@ export interface ClientApi {
   removeMembers(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
   updateGroup(groupId: string, changes: GroupChanges): Promise<{ epoch: number }>
   selfUpdate(groupId: string): Promise<{ epoch: number }>
+  /** Has the group require what every member's app can do: these features, or all if none is named. Admins only. */
+  upgradeGroup(groupId: string, features?: readonly GroupFeature[]): Promise<{ epoch: number }>
   leave(groupId: string): Promise<void>
   /** Ends the group for everyone, for good. Resolves once it has ended. */
   disband(groupId: string): Promise<void>

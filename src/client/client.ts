@@ -8,6 +8,7 @@ import { verifyFast } from "../nostr/fast-verify.ts"
 import { LocalSigner } from "../nostr/local-signer.ts"
 import { Nip07Signer } from "../nostr/nip07-signer.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
+import { systemTimers } from "../nostr/timers.ts"
 import type { Signer } from "../nostr/signer.ts"
 import type { Store } from "../store/types.ts"
 import { Account } from "./account.ts"
@@ -37,6 +38,8 @@ export interface ClientOptions {
   readonly log?: Log
   /** Tests only: stands in for the Marmot engine. */
   readonly engine?: Engine
+  /** Tests only: instead of what the platform offers. It has to draw from a source like `random`. */
+  readonly crypto?: MlsCrypto
 }
 
 interface Running {
@@ -44,11 +47,6 @@ interface Running {
   readonly reader: Reader
   readonly messages: Messages
   readonly membership: Membership
-}
-
-const systemTimers: Timers = {
-  setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
-  clearTimeout: (timer) => clearTimeout(timer),
 }
 
 /** Opens the store and, if it holds an account, the account's session. Rejects with `ClientError`. */
@@ -69,6 +67,7 @@ export class Client implements ClientApi {
 
   constructor(options: ClientOptions) {
     this.#options = options
+    this.#crypto = options.crypto
   }
 
   async open(): Promise<void> {
@@ -116,12 +115,7 @@ export class Client implements ClientApi {
 
   createAccount(params: { name: string; relays?: readonly string[] }): Promise<PersonView> {
     const secretKey = generateSecretKey(this.#options.random)
-    return this.#begin(new LocalSigner(secretKey), {
-      ...params,
-      secretKey,
-      keySaved: false,
-      isNew: true,
-    })
+    return this.#begin(new LocalSigner(secretKey), { ...params, secretKey, keySaved: false })
   }
 
   async importAccount(params: { nsec: string; relays?: readonly string[] }): Promise<PersonView> {
@@ -220,6 +214,10 @@ export class Client implements ClientApi {
     return this.#with(({ membership }) => membership.selfUpdate(groupId))
   }
 
+  upgradeGroup(groupId: string, features?: Parameters<ClientApi["upgradeGroup"]>[1]) {
+    return this.#with(({ membership }) => membership.upgrade(groupId, features))
+  }
+
   leave(groupId: string) {
     return this.#with(({ membership }) => membership.leave(groupId))
   }
@@ -296,7 +294,6 @@ export class Client implements ClientApi {
       readonly relays?: readonly string[]
       readonly secretKey?: Uint8Array
       readonly keySaved: boolean
-      readonly isNew?: boolean
     },
   ): Promise<PersonView> {
     return this.#guard(async () => {
@@ -316,7 +313,6 @@ export class Client implements ClientApi {
           random: this.#options.random,
           now: this.#now(),
           keySaved: params.keySaved,
-          isNew: params.isNew ?? false,
           relays: params.relays ?? this.#options.defaultRelays,
           name: params.name,
           secretKey: params.secretKey,

@@ -85,14 +85,16 @@ export class Directory {
   }
 
   /** Where gift wraps for `pubkey` go: the kind 10050 list, else hints that were given with the address. */
-  async inboxRelays(pubkey: string): Promise<readonly string[]> {
+  async inboxRelays(
+    pubkey: string,
+  ): Promise<{ readonly relays: readonly string[]; readonly answered: boolean }> {
     const hints = this.#options.contacts.hints(pubkey)
     const lookup = await this.#query(this.#seeds(hints), [
       { kinds: [INBOX_LIST_KIND, RELAY_LIST_KIND], authors: [pubkey] },
     ])
     const list = newest(lookup.events, INBOX_LIST_KIND, pubkey)
     const relays = list === undefined ? [] : parseInboxList(list)
-    return relays.length > 0 ? relays : hints
+    return { relays: relays.length > 0 ? relays : hints, answered: lookup.answered.size > 0 }
   }
 
   async #lookUp(people: readonly Person[]): Promise<Lookup> {

@@ -6,6 +6,7 @@ import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { Outbox } from "./outbox.ts"
+import type { Reinviter } from "./reinviter.ts"
 import type { SeenEvents } from "./seen-events.ts"
 import type { Timeline } from "./timeline.ts"
 import type { Waiters } from "./waiters.ts"
@@ -15,6 +16,7 @@ export interface EffectPorts {
   readonly timeline: Timeline
   readonly outbox: Outbox
   readonly welcomes: WelcomeSender
+  readonly reinviter: Reinviter
   readonly cursors: Cursors
   readonly seen: SeenEvents
   readonly waiters: Waiters<{ epoch: number }>
@@ -38,7 +40,7 @@ async function perform(
   effect: Effect,
   ports: EffectPorts,
 ): Promise<void> {
-  const { timeline, outbox, welcomes } = ports
+  const { timeline, outbox, welcomes, reinviter } = ports
   switch (effect.type) {
     case "publish": {
       const { event, purpose, relays, innerId } = effect
@@ -48,8 +50,9 @@ async function perform(
       return timeline.setDelivery(draft, groupId, innerId, { delivery, eventId: event.id })
     }
     case "welcome": {
-      const { recipient, keyPackageEventId, welcome, relays } = effect
+      const { stateId, recipient, keyPackageEventId, welcome, relays } = effect
       welcomes.add(draft, {
+        stateId,
         recipient,
         keyPackageEventId,
         welcome: toBase64(welcome),
@@ -73,14 +76,18 @@ async function perform(
     case "restore":
       return restore(draft, groupId, effect.innerId, ports)
     case "notify":
+      welcomes.resume(draft, effect.commitDigest)
+      reinviter.won(draft, effect.commitDigest)
       return timeline.notify(draft, groupId, {
         digest: effect.commitDigest,
         changes: effect.changes,
         seenAt: effect.seenAt,
       })
     case "withdrawNotices":
+      welcomes.park(draft, effect.commitDigest)
       return timeline.withdrawNotices(draft, groupId, effect.commitDigest)
     case "changeLost":
+      reinviter.lost(draft, groupId, effect.commitDigest, invitedBy(effect.changes))
       return timeline.notify(draft, groupId, {
         digest: `lost:${effect.commitDigest}`,
         changes: [{ type: "change_lost", text: lostText(effect.changes) }],
@@ -155,7 +162,13 @@ async function restore(
   await timeline.setDelivery(draft, groupId, innerId, { delivery: { status: "sent", relays: [] } })
 }
 
+const invitedBy = (changes: readonly GroupChange[]) =>
+  changes.flatMap((change) => (change.type === "member_added" ? [change.subject] : []))
+
 function lostText(changes: readonly GroupChange[]): string {
+  if (changes.length > 0 && invitedBy(changes).length === changes.length) {
+    return "Your invitation met another change and was not made. It will be made again."
+  }
   const what = new Set(changes.map(({ type }) => lostWords[type]))
   const list = what.size === 0 ? "Your change" : `Your change (${[...what].join(", ")})`
   return `${list} met another one and was not made. You can try it again.`

@@ -7,6 +7,7 @@ import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type { Timer, World } from "./ports.ts"
 import type { Reachability } from "./reachability.ts"
+import type { Reinviter } from "./reinviter.ts"
 import type { UsedKeyPackages } from "./used-key-packages.ts"
 
 const ROUND_MS = 60_000
@@ -35,6 +36,7 @@ export interface MaintenanceOptions {
   readonly chats: Chats
   readonly keyPackages: KeyPackages
   readonly used: UsedKeyPackages
+  readonly reinviter: Reinviter
   readonly reachability: Reachability
 }
 
@@ -69,6 +71,7 @@ export class Maintenance {
       await this.#sweep()
       await this.#renewLeaves()
       this.#look(ROUND_MS)
+      await this.#options.reinviter.round()
     } catch (error) {
       if (!this.#closed) world.log("maintenance failed", error)
     }

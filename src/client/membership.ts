@@ -6,7 +6,7 @@ import { MlsError } from "../mls/index.ts"
 import { parsePerson } from "../nostr/address.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { ClientError } from "./api.ts"
-import type { GroupChanges, InviteCheck } from "./api.ts"
+import type { GroupChanges, GroupFeature, InviteCheck } from "./api.ts"
 import { fromBase64 } from "../marmot/base64.ts"
 import { OVERLAP } from "./cursors.ts"
 import type { Chosen, Finding } from "./directory.ts"
@@ -103,6 +103,10 @@ export class Membership {
     return this.#change(groupId, { type: "selfUpdate" })
   }
 
+  upgrade(groupId: string, features: readonly GroupFeature[] = []): Promise<{ epoch: number }> {
+    return this.#change(groupId, { type: "upgrade", features })
+  }
+
   async leave(groupId: string): Promise<void> {
     await this.#change(groupId, { type: "leave" })
   }
@@ -112,7 +116,7 @@ export class Membership {
   }
 
   async forget(groupId: string): Promise<void> {
-    const { mailbox, groups, world, chats, timeline, outbox, welcomes, seen, cursors } =
+    const { mailbox, groups, world, chats, timeline, outbox, welcomes, seen, cursors, reinviter } =
       this.#session
     await mailbox.run(async (draft) => {
       const { standing } = world.engine.summary(groups.require(groupId, draft))
@@ -121,6 +125,7 @@ export class Membership {
       }
       outbox.forget(draft, groupId)
       welcomes.forget(draft, groupId)
+      reinviter.forget(draft, groupId)
       await timeline.forget(draft, groupId)
       await seen.forget(draft, groupId)
       cursors.forget(draft, groupId)
@@ -160,7 +165,7 @@ export class Membership {
         if (!mayReplace(world.engine.summary(held), again)) {
           throw new ClientError("invalid_input", "You are in this group already.")
         }
-        await this.#discard(draft, groupId)
+        await this.#discard(draft, groupId, preview.members)
       }
       const renewAt = firstSelfUpdate(draft.now, (length) => world.random(length))
       await this.#enter(draft, groupId, { renewAt, row: "joined", key: `joined:${inviteId}` })
@@ -179,11 +184,21 @@ export class Membership {
     await mailbox.run((draft) => invites.decide(draft, inviteId, "declined"))
   }
 
-  async #discard(draft: Draft, groupId: string): Promise<void> {
-    const { groups, outbox, welcomes, seen } = this.#session
+  /**
+   * Nothing of the old copy goes on in the new one: no wish, no publication, no timer. What was said and has not gone
+   * out is said to have failed; whoever is a `member` and was promised a Welcome still gets it.
+   */
+  async #discard(draft: Draft, groupId: string, members: readonly string[]): Promise<void> {
+    const { groups, outbox, welcomes, reinviter, seen, timeline } = this.#session
     groups.discard(draft, groupId)
+    const reason = "You were not in this group for a while. Send it again."
+    for (const messageId of outbox.giveUpMessages(draft, groupId)) {
+      const delivery = { status: "failed", reason, relays: [] } as const
+      await timeline.setDelivery(draft, groupId, messageId, { delivery })
+    }
     outbox.forget(draft, groupId)
-    welcomes.forget(draft, groupId)
+    welcomes.forget(draft, groupId, members)
+    reinviter.forget(draft, groupId)
     // What the old copy could not read may be for the new one.
     await seen.forget(draft, groupId)
   }

@@ -15,9 +15,8 @@ export interface NewAccount {
   readonly random: (length: number) => Uint8Array
   /** Milliseconds. */
   readonly now: number
+  /** False for a key that was made here, now. */
   readonly keySaved: boolean
-  /** The key was made here, now. */
-  readonly isNew: boolean
   readonly relays: readonly string[]
   readonly name: string | undefined
   /** 32 bytes, of an account whose key is kept here. */
@@ -44,7 +43,7 @@ export async function newAccount(params: NewAccount): Promise<AccountRecord> {
     signer: signer.kind,
     ...(secretKey === undefined ? {} : { secretKey: bytesToHex(secretKey) }),
     keySaved: params.keySaved,
-    ...(params.isNew ? { madeHere: true } : {}),
+    ...(params.keySaved ? {} : { madeHere: true }),
     ...(name === undefined || name === "" ? {} : { name }),
     relays,
     slot: bytesToHex(params.random(32)),

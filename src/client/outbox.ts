@@ -155,6 +155,12 @@ export class Outbox {
     })
   }
 
+  /** Nobody may get it any more who has not got it yet. */
+  cancel(draft: Draft, eventId: string): void {
+    this.#records.delete(draft, eventId)
+    draft.change({ topic: "connection" })
+  }
+
   /** A group's publications that nobody waits for any more. */
   forget(draft: Draft, groupId: string): void {
     for (const { event, groupId: owner } of this.#records.values(draft)) {

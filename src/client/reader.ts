@@ -14,6 +14,14 @@ import type { Session } from "./session.ts"
 import type { TimelineRecord } from "./timeline-records.ts"
 import { chatView, groupView, inviteView, isPreviewable, timelineItem } from "./views.ts"
 
+const UNDELIVERED = {
+  sending: "The invitation is on its way.",
+  unanswered: "The invitation is on its way: no relay of this person has taken it yet.",
+  no_inbox: "This person has not published where invitations should go. It is tried again.",
+  unreachable: "No relay says where this person's invitations should go. It is tried again.",
+  refused: "The relays of this person refuse the invitation. It is tried again.",
+}
+
 const DEFAULT_PAGE = 50
 const MAX_PAGE = 500
 /** How far back a chat's newest showable item is looked for. */
@@ -68,7 +76,22 @@ export class Reader {
   group(groupId: string): GroupView {
     const { groups, world, viewer } = this.#session
     const group = groups.require(groupId)
-    return groupView(group, world.engine.summary(group), viewer)
+    return groupView(group, world.engine.summary(group), viewer, {
+      undelivered: this.#undelivered(groupId),
+      features: [...world.engine.featuresOf(group)].map(([feature, found]) => ({
+        feature,
+        status: found.status,
+        lacking: found.status === "unavailable" ? found.lacking : [],
+      })),
+    })
+  }
+
+  #undelivered(groupId: string): GroupView["undelivered"] {
+    const { welcomes } = this.#session
+    return welcomes.owed(groupId).map(({ recipient, wrapped, problem }) => {
+      const cause = wrapped === undefined ? (problem ?? "sending") : "unanswered"
+      return { pubkey: recipient, reason: UNDELIVERED[cause] }
+    })
   }
 
   async timeline(

@@ -34,6 +34,7 @@ export const methods = [
   "removeMembers",
   "updateGroup",
   "selfUpdate",
+  "upgradeGroup",
   "leave",
   "disband",
   "forget",

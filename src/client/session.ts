@@ -80,6 +80,8 @@ export class Session {
       auth: (relay, challenge) =>
         signer.signEvent(relayAuthTemplate(relay, challenge, given.now())),
       onProblem: (_relay, error) => given.log("a relay misbehaves", error),
+      random: () => (given.random(1)[0] ?? 0) / 256,
+      timers: given.timers,
     })
     const world: World = { ...given, pool }
     const { store, log } = world

@@ -22,7 +22,12 @@ export interface Viewer {
   person(pubkey: string): PersonView
 }
 
-export function groupView(group: MarmotGroup, summary: GroupSummary, viewer: Viewer): GroupView {
+export function groupView(
+  group: MarmotGroup,
+  summary: GroupSummary,
+  viewer: Viewer,
+  more: Pick<GroupView, "undelivered" | "features">,
+): GroupView {
   const { groupId, name, description, epoch, standing, members, admins } = summary
   return {
     groupId,
@@ -34,6 +39,7 @@ export function groupView(group: MarmotGroup, summary: GroupSummary, viewer: Vie
     relays: summary.routes[0]?.relays ?? [],
     canManage: standing === "active" && admins.includes(viewer.self),
     busy: isBusy(group),
+    ...more,
   }
 }
 

@@ -13,10 +13,21 @@ import type { Outbox } from "./outbox.ts"
 import type { Timer, World } from "./ports.ts"
 import { RecordMap } from "./record-map.ts"
 
-/** A Welcome that is owed. Gone in the step that puts the wrapped event into the outbox. */
+/** Why a Welcome has not been handed over yet. */
+export type WelcomeProblem =
+  /** The recipient says nowhere where invitations should go. */
+  | "no_inbox"
+  /** Nobody could be asked where. */
+  | "unreachable"
+  /** The relays where it should go refuse it. */
+  | "refused"
+
+/** A Welcome that is owed. Gone in the step that stores a relay's acknowledgement of it. */
 export interface WelcomeJob {
   readonly jobId: string
   readonly groupId: string
+  /** The Commit that adds the recipient; absent in records of older versions. */
+  readonly stateId?: string
   readonly recipient: string
   readonly keyPackageEventId: string
   /** Base64 of the MLSMessage. */
@@ -25,6 +36,11 @@ export interface WelcomeJob {
   readonly relays: readonly string[]
   /** Milliseconds. */
   readonly createdAt: number
+  /** It is wrapped and in the outbox: the event, and where it goes. */
+  readonly wrapped?: { readonly eventId: string; readonly inbox: readonly string[] } | undefined
+  /** The Commit is on a branch that has lost: a reader would be alone there. */
+  readonly parked?: boolean
+  readonly problem?: WelcomeProblem | undefined
 }
 
 export interface WelcomeSenderOptions {
@@ -34,10 +50,14 @@ export interface WelcomeSenderOptions {
   readonly directory: Directory
   readonly signer: Signer
   readonly self: string
+  /** An invitation is given up; in the step that forgets it. */
+  readonly gaveUp: (draft: Draft, job: WelcomeJob) => Promise<void>
 }
 
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 10 * 60_000
+/** After this the recipient may have moved to other relays. */
+const LOOK_AGAIN_MS = 3_600_000
 /** An invitation that could not be handed over for this long is given up. */
 const LIFETIME_MS = 14 * 24 * 3_600_000
 
@@ -64,7 +84,10 @@ export class WelcomeSender {
   }
 
   start(): void {
-    for (const { jobId } of this.#jobs.values()) void this.#run(jobId)
+    for (const job of this.#jobs.values()) {
+      if (job.wrapped === undefined) void this.#run(job.jobId)
+      else this.#later(job.jobId, LOOK_AGAIN_MS)
+    }
   }
 
   close(): void {
@@ -72,21 +95,58 @@ export class WelcomeSender {
     for (const timer of this.#timers.values()) this.#options.world.timers.clearTimeout(timer)
   }
 
+  /** Welcomes that wait for us and not for their recipients; those in the outbox are counted there. */
   get size(): number {
-    return this.#jobs.size
+    const waiting = this.#jobs
+      .values()
+      .filter(({ wrapped, parked, problem }) => !wrapped && !parked && problem !== "no_inbox")
+    return waiting.length
+  }
+
+  /** Members who have not got their Welcome, for the eyes of their inviter. */
+  owed(groupId: string): readonly WelcomeJob[] {
+    return this.#jobs.values().filter((job) => job.groupId === groupId && job.parked !== true)
   }
 
   add(draft: Draft, job: Omit<WelcomeJob, "jobId" | "createdAt">): void {
     const jobId = bytesToHex(this.#options.world.random(16))
-    this.#jobs.put(draft, { ...job, jobId, createdAt: draft.now })
-    draft.change({ topic: "connection" })
+    this.#put(draft, { ...job, jobId, createdAt: draft.now })
     draft.after(() => void this.#run(jobId))
+  }
+
+  /** The Commit `stateId` has lost: what no relay has taken yet stays here. */
+  park(draft: Draft, stateId: string): void {
+    for (const job of this.#jobs.values(draft)) {
+      if (job.stateId !== stateId || job.parked === true) continue
+      if (job.wrapped !== undefined) this.#options.outbox.cancel(draft, job.wrapped.eventId)
+      this.#put(draft, { ...job, parked: true, wrapped: undefined })
+    }
+  }
+
+  /** The Commit has won after all. */
+  resume(draft: Draft, stateId: string): void {
+    for (const job of this.#jobs.values(draft)) {
+      if (job.stateId !== stateId || job.parked !== true) continue
+      this.#put(draft, { ...job, parked: false })
+      draft.after(() => void this.#run(job.jobId))
+    }
+  }
+
+  /** A relay has taken a wrapped Welcome, or all have refused it. */
+  concluded(draft: Draft, eventId: string, outcome: "accepted" | "rejected"): void {
+    const job = this.#jobs.values(draft).find(({ wrapped }) => wrapped?.eventId === eventId)
+    if (job === undefined) return
+    if (outcome === "accepted") this.#drop(draft, job)
+    else {
+      this.#put(draft, { ...job, wrapped: undefined, problem: "refused" })
+      draft.after(() => this.#later(job.jobId))
+    }
   }
 
   /** A relay can be reached (again). */
   wake(): void {
     for (const [jobId, timer] of [...this.#timers]) {
-      if (this.#declined.has(jobId)) continue
+      if (this.#declined.has(jobId) || this.#jobs.get(jobId)?.wrapped !== undefined) continue
       this.#options.world.timers.clearTimeout(timer)
       this.#timers.delete(jobId)
       void this.#run(jobId)
@@ -98,19 +158,25 @@ export class WelcomeSender {
     this.wake()
   }
 
-  forget(draft: Draft, groupId: string): void {
+  /** With the group's publications. `except`: people whose Welcomes are still owed; they are wrapped again. */
+  forget(draft: Draft, groupId: string, except: readonly string[] = []): void {
     for (const job of this.#jobs.values(draft)) {
-      if (job.groupId === groupId) this.#jobs.delete(draft, job.jobId)
+      if (job.groupId !== groupId) continue
+      if (except.includes(job.recipient) && job.parked !== true) {
+        this.#put(draft, { ...job, wrapped: undefined })
+        draft.after(() => void this.#run(job.jobId))
+      } else this.#drop(draft, job)
     }
   }
 
   async #run(jobId: string): Promise<void> {
     const job = this.#jobs.get(jobId)
-    if (job === undefined || this.#closed || this.#running.has(jobId)) return
+    if (job === undefined || job.parked === true) return
+    if (this.#closed || this.#running.has(jobId)) return
     this.#running.add(jobId)
     this.#declined.delete(jobId)
     try {
-      if (!(await this.#send(job))) this.#later(job)
+      await this.#send(job)
     } catch (error) {
       if (this.#isClosed()) return
       this.#options.world.log("an invitation could not be sent yet", error)
@@ -118,18 +184,43 @@ export class WelcomeSender {
         this.#declined.add(jobId)
         this.#pauses.set(jobId, LONGEST_PAUSE_MS)
       }
-      this.#later(job)
     } finally {
       this.#running.delete(jobId)
     }
+    const wrapped = this.#jobs.get(jobId)?.wrapped !== undefined
+    this.#later(jobId, wrapped ? LOOK_AGAIN_MS : undefined)
   }
 
-  /** Whether the wrapped Welcome is in the outbox now. */
-  async #send(job: WelcomeJob): Promise<boolean> {
-    const { world, mailbox, outbox, directory, signer, self } = this.#options
+  /** Puts the wrapped Welcome into the outbox, or says why it can't be there yet. */
+  async #send(job: WelcomeJob): Promise<void> {
+    const { world, mailbox, directory, outbox } = this.#options
     if (world.now() > job.createdAt + LIFETIME_MS) return this.#giveUp(job)
-    const inbox = await directory.inboxRelays(job.recipient)
-    if (inbox.length === 0) return false
+    const { relays: inbox, answered } = await directory.inboxRelays(job.recipient)
+    if (inbox.length === 0) {
+      if (job.wrapped !== undefined) return
+      const problem = answered ? "no_inbox" : "unreachable"
+      if (problem !== job.problem)
+        await mailbox.run((draft) => this.#change(draft, job, { problem }))
+      return
+    }
+    if (job.wrapped !== undefined && isSame(job.wrapped.inbox, inbox)) return
+    const event = await this.#wrap(job)
+    await mailbox.run((draft) => {
+      const current = this.#jobs.get(job.jobId, draft)
+      // Delivered, parked or taken up by another run in the meantime.
+      if (current === undefined || current.parked === true) return
+      if (current.wrapped?.eventId !== job.wrapped?.eventId) return
+      if (current.wrapped !== undefined) outbox.cancel(draft, current.wrapped.eventId)
+      const wrapped = { eventId: event.id, inbox }
+      this.#put(draft, { ...current, wrapped, problem: undefined })
+      const { groupId } = job
+      outbox.add(draft, { event, purpose: "welcome", relays: inbox, groupId, innerId: undefined })
+    })
+    this.#pauses.delete(job.jobId)
+  }
+
+  #wrap(job: WelcomeJob) {
+    const { world, signer, self } = this.#options
     const rumor = welcomeRumor({
       pubkey: self,
       createdAt: Math.floor(world.now() / 1000),
@@ -137,41 +228,64 @@ export class WelcomeSender {
       keyPackageEventId: job.keyPackageEventId,
       relays: job.relays,
     })
-    const event = await wrap({
+    return wrap({
       signer,
       rumor,
       recipient: job.recipient,
       now: world.now(),
       random: (length) => world.random(length),
     })
-    await mailbox.run((draft) => {
-      if (this.#jobs.get(job.jobId, draft) === undefined) return
-      this.#jobs.delete(draft, job.jobId)
-      const { groupId } = job
-      outbox.add(draft, { event, purpose: "welcome", relays: inbox, groupId, innerId: undefined })
-    })
-    this.#pauses.delete(job.jobId)
-    return true
   }
 
   #isClosed(): boolean {
     return this.#closed
   }
 
-  async #giveUp(job: WelcomeJob): Promise<true> {
-    await this.#options.mailbox.run((draft) => this.#jobs.delete(draft, job.jobId))
-    return true
+  #giveUp(job: WelcomeJob): Promise<void> {
+    const { mailbox, outbox, gaveUp } = this.#options
+    return mailbox.run(async (draft) => {
+      const current = this.#jobs.get(job.jobId, draft)
+      if (current === undefined || current.parked === true) return
+      if (current.wrapped !== undefined) outbox.cancel(draft, current.wrapped.eventId)
+      this.#drop(draft, current)
+      await gaveUp(draft, current)
+    })
   }
 
-  #later({ jobId }: WelcomeJob): void {
-    if (this.#closed || this.#timers.has(jobId)) return
+  #change(draft: Draft, { jobId }: WelcomeJob, change: Partial<WelcomeJob>): void {
+    const current = this.#jobs.get(jobId, draft)
+    if (current !== undefined) this.#put(draft, { ...current, ...change })
+  }
+
+  #put(draft: Draft, job: WelcomeJob): void {
+    this.#jobs.put(draft, job)
+    this.#told(draft, job)
+  }
+
+  #drop(draft: Draft, job: WelcomeJob): void {
+    this.#jobs.delete(draft, job.jobId)
+    this.#told(draft, job)
+  }
+
+  #told(draft: Draft, { groupId }: WelcomeJob): void {
+    draft.change({ topic: "connection" })
+    draft.change({ topic: "group", groupId })
+  }
+
+  #later(jobId: string, after?: number): void {
+    const { timers } = this.#options.world
+    const job = this.#jobs.get(jobId)
+    if (this.#closed || this.#timers.has(jobId) || job === undefined || job.parked === true) return
     const last = this.#pauses.get(jobId) ?? 0
-    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, last * 2))
-    this.#pauses.set(jobId, pause)
-    const timer = this.#options.world.timers.setTimeout(() => {
+    const pause = after ?? Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, last * 2))
+    if (after === undefined) this.#pauses.set(jobId, pause)
+    const timer = timers.setTimeout(() => {
       this.#timers.delete(jobId)
       void this.#run(jobId)
     }, pause)
     this.#timers.set(jobId, timer)
   }
 }
+
+const isSame = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((url) => b.includes(url))

@@ -297,6 +297,8 @@ export type Effect =
   /** Gift-wrap a kind 444 rumor to the recipient's inbox relays. */
   | {
       readonly type: "welcome"
+      /** The Commit that adds the recipient. */
+      readonly stateId: StateId
       readonly recipient: string
       readonly keyPackageEventId: string
       readonly welcome: Uint8Array

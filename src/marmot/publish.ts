@@ -97,8 +97,8 @@ export function sendDueWelcomes(t: Transition): void {
   if (t.group.lifecycle !== "stable" || t.group.pass !== undefined) return
   const due = t.group.welcomes.filter((welcome) => welcome.notBefore <= t.env.now)
   if (due.length === 0) return
-  for (const { recipient, keyPackageEventId, welcome, relays } of due) {
-    t.emit({ type: "welcome", recipient, keyPackageEventId, welcome, relays })
+  for (const { stateId, recipient, keyPackageEventId, welcome, relays } of due) {
+    t.emit({ type: "welcome", stateId, recipient, keyPackageEventId, welcome, relays })
   }
   t.set({ welcomes: t.group.welcomes.filter((welcome) => !due.includes(welcome)) })
 }

@@ -4,14 +4,10 @@ import type { MlsCrypto } from "../mls/index.ts"
 import type { Store } from "../store/types.ts"
 import type { Nip07Provider } from "../nostr/nip07-signer.ts"
 import type { RelayPool } from "../nostr/pool.ts"
+import type { Timer, Timers } from "../nostr/timers.ts"
 import type { Engine } from "./engine.ts"
 
-export type Timer = ReturnType<typeof setTimeout>
-
-export interface Timers {
-  setTimeout(run: () => void, milliseconds: number): Timer
-  clearTimeout(timer: Timer): void
-}
+export type { Timer, Timers }
 
 /** For what nobody is waiting for. No ids, keys or texts of the user go in. */
 export type Log = (message: string, error?: unknown) => void

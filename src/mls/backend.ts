@@ -1,5 +1,6 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
+import type { BackEnd } from "./back-end.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
@@ -13,8 +14,8 @@ import type { CipherSuite } from "./suites.ts"
 
 export interface CryptoOptions {
   readonly suite: CipherSuite
-  /** "auto" (default): WebCrypto for each algorithm on which a self-test succeeds, else noble. */
-  readonly backend?: BackEndChoice
+  /** "auto" (default): WebCrypto for each algorithm on which a self-test succeeds, else noble. Or one of the caller's. */
+  readonly backend?: BackEndChoice | BackEnd
   /** Default: the platform's generator. */
   readonly random?: (length: number) => Uint8Array
 }
@@ -22,7 +23,12 @@ export interface CryptoOptions {
 /** Throws `MlsError` `unsupported` if the back end asked for does not work in this engine. */
 export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
   const { suite, backend = "auto", random = platformRandom } = options
-  const { name, aead, signature: scheme, kem: group } = await chooseBackEnd(suite, backend)
+  const {
+    name,
+    aead,
+    signature: scheme,
+    kem: group,
+  } = typeof backend === "string" ? await chooseBackEnd(suite, backend) : backend
   const signatures = signatureRules[suite.signature.name]
   const kems = kemRules[suite.kem.name]
   const hashes = hashFunctions(suite.hash.name)

@@ -11,6 +11,8 @@ import { defaultTiming } from "./relay-socket.ts"
 import type { ConnectionStatus, Timing, WebSocketConstructor } from "./relay-socket.ts"
 import { isRelayUrl } from "./relay-url.ts"
 import { SignatureCache } from "./signature-cache.ts"
+import { systemTimers } from "./timers.ts"
+import type { Timers } from "./timers.ts"
 
 export type { Filter, PublishResult }
 
@@ -26,6 +28,7 @@ export interface RelayPoolOptions {
   /** 0..1, for jitter. */
   readonly random?: () => number
   readonly timing?: Partial<Timing>
+  readonly timers?: Timers
 }
 
 export interface RelayStatus {
@@ -70,6 +73,7 @@ const MAX_QUERY_EVENTS = 20_000
 export class RelayPool {
   readonly #options: RelayPoolOptions
   readonly #signatures: SignatureCache
+  readonly #timers: Timers
   readonly #connections = new Map<string, RelayConnection>()
   readonly #statusListeners = new Set<(status: RelayStatus) => void>()
   #online = true
@@ -77,6 +81,7 @@ export class RelayPool {
 
   constructor(options: RelayPoolOptions) {
     this.#options = options
+    this.#timers = options.timers ?? systemTimers
     this.#signatures = new SignatureCache(options.verify ?? verifyEvent)
   }
 
@@ -199,10 +204,11 @@ export class RelayPool {
   ): Promise<boolean> {
     const connection = this.#online ? this.#connection(relay) : undefined
     if (connection === undefined) return Promise.resolve(false)
+    const timers = this.#timers
     return new Promise((resolve) => {
       let events = 0
       const settle = (complete: boolean) => {
-        clearTimeout(timer)
+        timers.clearTimeout(timer)
         connection.cancel(request)
         resolve(complete)
       }
@@ -211,10 +217,10 @@ export class RelayPool {
       const look = () => {
         // One that is still sending is waited for.
         if (events === before || ++looks === MAX_LOOKS) settle(false)
-        else timer = setTimeout(look, options.timeoutMs)
+        else timer = timers.setTimeout(look, options.timeoutMs)
         before = events
       }
-      let timer = setTimeout(look, options.timeoutMs)
+      let timer = timers.setTimeout(look, options.timeoutMs)
       const request: RelayRequest = {
         filters: () => options.filters,
         onEvent: (event) => {
@@ -238,6 +244,7 @@ export class RelayPool {
       url,
       WebSocket: this.#options.WebSocket,
       timing: { ...defaultTiming, ...this.#options.timing },
+      timers: this.#timers,
       online: this.#online,
       random: this.#options.random ?? Math.random,
       verify: (event) => this.#signatures.verify(event),

@@ -2,6 +2,7 @@
 
 import type { NostrEvent } from "./event.ts"
 import { MAX_FRAME_LENGTH } from "./relay-message.ts"
+import type { Timers } from "./timers.ts"
 
 export interface PublishResult {
   /** The relay said OK, true or false; otherwise `message` says why there is no answer. */
@@ -22,14 +23,17 @@ interface Publication {
 export class Publications {
   readonly #send: (...frame: readonly unknown[]) => boolean
   readonly #authenticate: () => Promise<boolean>
+  readonly #timers: Timers
   readonly #waiting = new Map<string, Publication>()
 
   constructor(options: {
     readonly send: (...frame: readonly unknown[]) => boolean
     readonly authenticate: () => Promise<boolean>
+    readonly timers: Timers
   }) {
     this.#send = options.send
     this.#authenticate = options.authenticate
+    this.#timers = options.timers
   }
 
   get size(): number {
@@ -49,12 +53,13 @@ export class Publications {
     this.#waiting.set(id, publication)
     const result = new Promise<PublishResult>((resolve) => {
       const settle = (answer: PublishResult) => {
-        clearTimeout(timer)
+        this.#timers.clearTimeout(timer)
         publication.waiters.delete(settle)
         if (publication.waiters.size === 0) this.#waiting.delete(id)
         resolve(answer)
       }
-      const timer = setTimeout(() => settle(unanswered("no answer in time")), timeout)
+      const late = () => settle(unanswered("no answer in time"))
+      const timer = this.#timers.setTimeout(late, timeout)
       publication.waiters.add(settle)
     })
     if (known === undefined) this.#send(...frame)

@@ -1,6 +1,7 @@
 // NIP-42: answers a relay's challenge, when the relay insists and not before.
 
 import type { EventTemplate, NostrEvent } from "./event.ts"
+import type { Timer, Timers } from "./timers.ts"
 
 const RELAY_AUTH_KIND = 22242
 
@@ -17,6 +18,7 @@ export interface RelayAuthOptions {
   readonly url: string
   readonly sign: ((relay: string, challenge: string) => Promise<NostrEvent>) | undefined
   readonly timeout: number
+  readonly timers: Timers
   readonly send: (...frame: readonly unknown[]) => boolean
 }
 
@@ -72,12 +74,13 @@ export class RelayAuth {
   }
 
   async #inTime<T>(wait: Promise<T> | undefined): Promise<T | undefined> {
-    let timer: ReturnType<typeof setTimeout> | undefined
+    const { timers, timeout } = this.#options
+    let timer: Timer | undefined
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), this.#options.timeout)
+      timer = timers.setTimeout(() => resolve(undefined), timeout)
     })
     const result = await Promise.race([wait, late])
-    clearTimeout(timer)
+    timers.clearTimeout(timer)
     return result
   }
 }

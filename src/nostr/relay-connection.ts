@@ -12,6 +12,7 @@ import { parseRelayMessage } from "./relay-message.ts"
 import type { RelayMessage } from "./relay-message.ts"
 import { RelaySocket } from "./relay-socket.ts"
 import type { ConnectionStatus, Timing, WebSocketConstructor } from "./relay-socket.ts"
+import type { Timer, Timers } from "./timers.ts"
 
 /** A relay that sends more nonsense than this in one connection is cut off. */
 const MAX_OFFENCES = 100
@@ -35,6 +36,7 @@ export interface ConnectionOptions {
   readonly url: string
   readonly WebSocket: WebSocketConstructor
   readonly timing: Timing
+  readonly timers: Timers
   readonly online: boolean
   readonly random: () => number
   readonly verify: (event: NostrEvent) => boolean
@@ -52,7 +54,7 @@ interface Active {
   sent: readonly Filter[]
   authTried: boolean
   refusals: number
-  retry: ReturnType<typeof setTimeout> | undefined
+  retry: Timer | undefined
 }
 
 export class RelayConnection {
@@ -64,14 +66,18 @@ export class RelayConnection {
   readonly #bySubscription = new Map<string, Active>()
   #subscriptions = 0
   #offences = 0
-  #unusedTimer: ReturnType<typeof setTimeout> | undefined
+  #unusedTimer: Timer | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
     const send = (...frame: readonly unknown[]) => this.#send(...frame)
-    const { url, auth, timing } = options
-    this.#auth = new RelayAuth({ url, sign: auth, timeout: timing.auth, send })
-    this.#publications = new Publications({ send, authenticate: () => this.#auth.authenticate() })
+    const { url, auth, timing, timers } = options
+    this.#auth = new RelayAuth({ url, sign: auth, timeout: timing.auth, timers, send })
+    this.#publications = new Publications({
+      send,
+      authenticate: () => this.#auth.authenticate(),
+      timers,
+    })
     this.#socket = new RelaySocket({
       ...options,
       probe: () => this.#send("REQ", "alive", { ids: ["00".repeat(32)], limit: 1 }),
@@ -140,8 +146,8 @@ export class RelayConnection {
   }
 
   close(): void {
-    clearTimeout(this.#unusedTimer)
-    for (const active of this.#active.values()) clearTimeout(active.retry)
+    this.#options.timers.clearTimeout(this.#unusedTimer)
+    for (const active of this.#active.values()) this.#options.timers.clearTimeout(active.retry)
     this.#active.clear()
     this.#publications.close()
     this.#socket.close()
@@ -166,7 +172,7 @@ export class RelayConnection {
     this.#bySubscription.clear()
     this.#auth.reset()
     for (const active of [...this.#active.values()]) {
-      clearTimeout(active.retry)
+      this.#options.timers.clearTimeout(active.retry)
       active.id = undefined
       active.request.onDown()
     }
@@ -186,7 +192,7 @@ export class RelayConnection {
   }
 
   #end(active: Active): void {
-    clearTimeout(active.retry)
+    this.#options.timers.clearTimeout(active.retry)
     if (active.id === undefined) return
     this.#bySubscription.delete(active.id)
     this.#send("CLOSE", active.id)
@@ -242,7 +248,10 @@ export class RelayConnection {
     if (!LASTING.test(reason)) {
       const pause = this.#options.timing.refusedRetry * 2 ** active.refusals
       active.refusals += 1
-      active.retry = setTimeout(() => this.#ask(active), Math.min(pause, LONGEST_REFUSED_RETRY))
+      active.retry = this.#options.timers.setTimeout(
+        () => this.#ask(active),
+        Math.min(pause, LONGEST_REFUSED_RETRY),
+      )
     }
     active.request.onRefused(reason)
   }
@@ -257,9 +266,12 @@ export class RelayConnection {
   }
 
   #checkUse(): void {
-    clearTimeout(this.#unusedTimer)
+    this.#options.timers.clearTimeout(this.#unusedTimer)
     if (this.#active.size > 0 || this.#publications.size > 0) return
-    this.#unusedTimer = setTimeout(() => this.#options.onUnused(), this.#options.timing.linger)
+    this.#unusedTimer = this.#options.timers.setTimeout(
+      () => this.#options.onUnused(),
+      this.#options.timing.linger,
+    )
   }
 
   #send(...frame: readonly unknown[]): boolean {

@@ -1,6 +1,7 @@
 // One relay's WebSocket, kept open: reconnects with growing pauses, and notices when the other side has gone.
 
 import { MAX_FRAME_LENGTH } from "./relay-message.ts"
+import type { Timer, Timers } from "./timers.ts"
 
 /** What the pool needs of a WebSocket: the browser's, or that of `ws`. */
 export interface WebSocketLike {
@@ -53,6 +54,7 @@ export interface SocketOptions {
   readonly url: string
   readonly WebSocket: WebSocketConstructor
   readonly timing: Timing
+  readonly timers: Timers
   readonly online: boolean
   /** 0..1, for jitter. */
   readonly random: () => number
@@ -64,8 +66,6 @@ export interface SocketOptions {
   readonly onDown: () => void
   readonly onStatus: (status: ConnectionStatus) => void
 }
-
-type Timer = ReturnType<typeof setTimeout>
 
 export class RelaySocket {
   readonly #options: SocketOptions
@@ -95,7 +95,7 @@ export class RelaySocket {
   /** Connects now, unless that is done or under way; pending pauses are cut short. */
   connect(): void {
     if (this.#closed || !this.#online || this.#socket !== undefined) return
-    clearTimeout(this.#timer)
+    this.#options.timers.clearTimeout(this.#timer)
     this.#setStatus("connecting")
     const socket = this.#create()
     if (socket === undefined) {
@@ -112,7 +112,7 @@ export class RelaySocket {
     })
     socket.addEventListener("close", () => current() && this.drop())
     socket.addEventListener("error", () => current() && this.drop())
-    this.#timer = setTimeout(() => this.drop(), this.#options.timing.connect)
+    this.#timer = this.#options.timers.setTimeout(() => this.drop(), this.#options.timing.connect)
   }
 
   /** Whether the frame went into an open socket. */
@@ -164,8 +164,11 @@ export class RelaySocket {
   }
 
   #opened(): void {
-    clearTimeout(this.#timer)
-    this.#stableTimer = setTimeout(() => (this.#attempts = 0), this.#options.timing.stable)
+    this.#options.timers.clearTimeout(this.#timer)
+    this.#stableTimer = this.#options.timers.setTimeout(
+      () => (this.#attempts = 0),
+      this.#options.timing.stable,
+    )
     this.#setStatus("connected")
     this.#watch()
     this.#options.onOpen()
@@ -173,14 +176,14 @@ export class RelaySocket {
 
   #watch(): void {
     this.#heard = false
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.timers.setTimeout(() => {
       if (this.#heard) this.#watch()
       else this.#probe()
     }, this.#options.timing.silence)
   }
 
   #probe(): void {
-    clearTimeout(this.#timer)
+    this.#options.timers.clearTimeout(this.#timer)
     this.#heard = false
     this.#options.probe()
     const decide = () => {
@@ -188,18 +191,18 @@ export class RelaySocket {
       else this.drop()
     }
     // Once more around the event loop: after a long computation the answer may be waiting behind this timer.
-    this.#timer = setTimeout(() => {
-      this.#timer = setTimeout(decide, 0)
+    this.#timer = this.#options.timers.setTimeout(() => {
+      this.#timer = this.#options.timers.setTimeout(decide, 0)
     }, this.#options.timing.answer)
   }
 
   #down(): void {
-    clearTimeout(this.#timer)
-    clearTimeout(this.#stableTimer)
+    this.#options.timers.clearTimeout(this.#timer)
+    this.#options.timers.clearTimeout(this.#stableTimer)
     const was = this.#status
     this.#setStatus("disconnected")
     if (!this.#closed && this.#online) {
-      this.#timer = setTimeout(() => this.connect(), this.#pause())
+      this.#timer = this.#options.timers.setTimeout(() => this.connect(), this.#pause())
     }
     if (was !== "disconnected") this.#options.onDown()
   }

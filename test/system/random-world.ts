@@ -56,6 +56,8 @@ export class Person {
   pubkey = ""
   /** Nothing was ever done that could end their membership. */
   stayed = true
+  /** A change of theirs has not been answered yet. */
+  changing = false
   #sent = 0
 
   constructor(name: string, client: CliClient) {
@@ -163,13 +165,17 @@ export class RandomWorld {
     })
   }
 
-  /** A change of the group that is answered with the epoch that it made. */
+  /**
+   * A change of the group that is answered with the epoch that it made. People wait for an answer before they ask for the
+   * next change: a queue of them would run off at once and leave everybody's horizon of five epochs (behaviour §8.5).
+   */
   change(by: Person, method: string, params: object = {}): Promise<void> {
+    if (by.changing) return this.send(by)
+    by.changing = true
     return this.#run(method, by, async () => {
-      const { epoch } = await by.client.call<{ epoch: number }>(method, {
-        groupId: this.groupId,
-        ...params,
-      })
+      const { epoch } = await by.client
+        .call<{ epoch: number }>(method, { groupId: this.groupId, ...params })
+        .finally(() => (by.changing = false))
       this.#changes.set(epoch, [...(this.#changes.get(epoch) ?? []), by.name])
       return `epoch ${epoch}`
     })

@@ -1,10 +1,11 @@
-// `npm start`: the web app and an embedded Nostr relay in one process, on loopback.
+// `npm start`: the web app, an embedded Nostr relay and a Blossom server in one process, on loopback.
 
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { build, createServer } from "vite"
+import { startBlossom } from "./blossom/server.ts"
 import { startRelay } from "./relay/server.ts"
 import { serveSite } from "./static-site.ts"
 
@@ -14,6 +15,7 @@ const { values } = parseArgs({
   options: {
     port: { type: "string", default: process.env["BURROW_PORT"] ?? "4860" },
     "relay-port": { type: "string", default: process.env["BURROW_RELAY_PORT"] ?? "4869" },
+    "blossom-port": { type: "string", default: process.env["BURROW_BLOSSOM_PORT"] ?? "4870" },
     data: { type: "string", default: process.env["BURROW_DATA"] ?? join(root, "data") },
     /** Vite's development server with hot reload instead of the built app. */
     dev: { type: "boolean", default: false },
@@ -27,22 +29,28 @@ const relay = await startRelay({
   port: Number(values["relay-port"]),
   dataDir: join(values.data, "relay"),
 })
-const config = { relays: [relay.url] }
+const blossom = await startBlossom({
+  host: "127.0.0.1",
+  port: Number(values["blossom-port"]),
+  dataDir: join(values.data, "blossom"),
+})
+const config = { relays: [relay.url], blossom: [blossom.url] }
 const site = values.dev ? await serveDevelopment() : await serveBuild()
 
 log("")
 log(`  Burrow       ${site.url}`)
 log(`  Relay        ${relay.url}   (events in ${join(values.data, "relay")})`)
+log(`  Files        ${blossom.url}   (encrypted, in ${join(values.data, "blossom")})`)
 log("")
 log("  Open the address in two browser profiles, or one normal and one private window.")
-log("  Ctrl+C stops both.")
+log("  Ctrl+C stops them all.")
 
 let stopping = false
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     if (stopping) return
     stopping = true
-    void Promise.all([site.close(), relay.close()]).then(() => process.exit(0))
+    void Promise.all([site.close(), relay.close(), blossom.close()]).then(() => process.exit(0))
   })
 }
 

@@ -25,8 +25,8 @@ export interface SiteOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  /** Served as `burrow.json` instead of the built one: the relays that a new account starts with. */
-  readonly config: { readonly relays: readonly string[] }
+  /** Served as `burrow.json` instead of the built one: the servers that a new account starts with. */
+  readonly config: { readonly relays: readonly string[]; readonly blossom?: readonly string[] }
 }
 
 /** Rejects with the system's error if the address is taken. */

@@ -17,6 +17,11 @@ export interface ChatRecord {
   readonly unread: number
   /** Milliseconds: when to renew our own leaf next. */
   readonly selfUpdateAt: number | undefined
+  /**
+   * Our leaf's key (hex) when we last wanted to renew it: while it is the same, that has not come about. `next`: when to
+   * renew it again once it has (milliseconds).
+   */
+  readonly renewing?: { readonly key: string; readonly next: number } | undefined
 }
 
 export class Chats {
@@ -44,13 +49,18 @@ export class Chats {
   open(draft: Draft, groupId: string, selfUpdateAt: number | undefined): void {
     const known = this.#records.get(groupId, draft)
     const fresh = { arrivals: 0, readTo: 0, unread: 0, createdAt: Math.floor(draft.now / 1000) }
-    this.#records.put(draft, { ...fresh, ...known, groupId, selfUpdateAt })
+    const due = { groupId, selfUpdateAt, renewing: undefined }
+    this.#records.put(draft, { ...fresh, ...known, ...due })
     draft.change({ topic: "chats" })
   }
 
-  setSelfUpdate(draft: Draft, groupId: string, selfUpdateAt: number | undefined): void {
+  setSelfUpdate(
+    draft: Draft,
+    groupId: string,
+    next: Pick<ChatRecord, "selfUpdateAt" | "renewing">,
+  ): void {
     const chat = this.#records.get(groupId, draft)
-    if (chat !== undefined) this.#records.put(draft, { ...chat, selfUpdateAt })
+    if (chat !== undefined) this.#records.put(draft, { ...chat, renewing: undefined, ...next })
   }
 
   /** Counts a message in and gives it its number. */

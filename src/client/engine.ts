@@ -3,7 +3,7 @@
 import { apply, nextWake } from "../marmot/engine.ts"
 import { createMarmotGroup } from "../marmot/create-group.ts"
 import { joinMarmotGroup } from "../marmot/join-group.ts"
-import { featuresOf, fingerprint, requirements, summary } from "../marmot/group-view.ts"
+import { featuresOf, fingerprint, ownLeafKey, requirements, summary } from "../marmot/group-view.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
 
 export const marmotEngine = {
@@ -13,6 +13,7 @@ export const marmotEngine = {
   joinMarmotGroup,
   summary,
   requirements,
+  ownLeafKey,
   featuresOf,
   fingerprint,
   groupRecords,

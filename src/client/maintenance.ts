@@ -96,7 +96,7 @@ export class Maintenance {
 
   async #renewLeaves(): Promise<void> {
     const { chats, groups, mailbox, world } = this.#options
-    for (const { groupId, selfUpdateAt } of chats.all()) {
+    for (const { groupId, selfUpdateAt, renewing } of chats.all()) {
       if (selfUpdateAt === undefined || selfUpdateAt > world.now()) continue
       await mailbox.run(async (draft) => {
         const group = groups.get(groupId, draft)
@@ -104,9 +104,21 @@ export class Maintenance {
         const { standing, settled } = world.engine.summary(group)
         // A busy group is left alone until the next round.
         if ((standing === "active" && !settled) || standing === "disbanding") return
+        if (standing !== "active") {
+          chats.setSelfUpdate(draft, groupId, { selfUpdateAt: undefined })
+          return
+        }
+        const key = world.engine.ownLeafKey(group)
+        if (renewing !== undefined && renewing.key !== key && renewing.next > draft.now) {
+          chats.setSelfUpdate(draft, groupId, { selfUpdateAt: renewing.next })
+          return
+        }
         const next = nextSelfUpdate(draft.now, (length) => world.random(length))
-        chats.setSelfUpdate(draft, groupId, standing === "active" ? next : undefined)
-        if (standing !== "active") return
+        // It may be refused, or lose against another Commit: then it is due again.
+        chats.setSelfUpdate(draft, groupId, {
+          selfUpdateAt: draft.now + HOUR_MS,
+          renewing: { key, next },
+        })
         const intentId = `renew:${bytesToHex(world.random(16))}`
         await groups.apply(draft, groupId, {
           type: "intent",

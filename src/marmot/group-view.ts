@@ -1,7 +1,7 @@
 // Marmot group state as an application reads it.
 
 import { bytesToHex } from "../nostr/event.ts"
-import type { GroupState } from "../mls/index.ts"
+import { type GroupState, leafNodeOf } from "../mls/index.ts"
 import { seemsStranded } from "./backfill.ts"
 import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
@@ -53,6 +53,12 @@ export function requirements(group: MarmotGroup): GroupRequirements {
 export function featuresOf(group: MarmotGroup): ReadonlyMap<FeatureName, FeatureStatus> {
   const state = readableState(group)
   return new Map(featureNames.map((name) => [name, featureStatus(state, name)]))
+}
+
+/** The key of this device's leaf, hex: another one once the leaf is renewed. */
+export function ownLeafKey(group: MarmotGroup): string {
+  const state = readableState(group)
+  return bytesToHex(leafNodeOf(state, state.ownLeafIndex).encryptionKey)
 }
 
 /** Hex values that are equal for two members exactly if they hold the same state (RFC 9420 §8). */

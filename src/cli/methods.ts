@@ -6,6 +6,7 @@ import { parsePerson } from "../nostr/address.ts"
 import { listMessages } from "./message-list.ts"
 import {
   CliError,
+  optionalFlag,
   optionalInteger,
   optionalTags,
   optionalText,
@@ -96,7 +97,7 @@ const methods = new Map<string, Method>([
 async function listGroups(api: ClientApi): Promise<unknown> {
   const chats = await api.chats()
   const groups = await Promise.all(chats.map(({ groupId }) => api.group(groupId)))
-  return groups.map(({ groupId, name, description, epoch, members, standing }) => ({
+  return groups.map(({ groupId, name, description, epoch, members, standing, ...rest }) => ({
     groupId,
     name,
     description,
@@ -104,13 +105,14 @@ async function listGroups(api: ClientApi): Promise<unknown> {
     members: members.map(({ pubkey }) => pubkey),
     admins: members.filter(({ isAdmin }) => isAdmin).map(({ pubkey }) => pubkey),
     state: standing,
+    relays: rest.relays,
+    retentionSeconds: rest.retentionSeconds,
   }))
 }
 
 async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
-  if (optionalInteger(params, "retentionSeconds") !== undefined) {
-    throw new ClientError("not_implemented", "Disappearing messages are not built yet.")
-  }
+  const retentionSeconds = optionalInteger(params, "retentionSeconds")
+  const newAddress = optionalFlag(params, "newAddress")
   const name = optionalText(params, "name")
   const description = optionalText(params, "description")
   const admins = optionalTexts(params, "admins")
@@ -120,6 +122,8 @@ async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
     ...(description === undefined ? {} : { description }),
     ...(admins === undefined ? {} : { admins: admins.map((input) => parsePerson(input).pubkey) }),
     ...(relays === undefined ? {} : { relays }),
+    ...(newAddress === undefined ? {} : { newAddress }),
+    ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
   }
   return api.updateGroup(text(params, "groupId"), changes)
 }

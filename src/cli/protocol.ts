@@ -68,6 +68,13 @@ export function optionalInteger(params: Params, name: string): number | undefine
   return Number(value)
 }
 
+export function optionalFlag(params: Params, name: string): boolean | undefined {
+  const value = params[name]
+  if (isAbsent(value)) return undefined
+  if (typeof value !== "boolean") throw invalid(name, "true or false")
+  return value
+}
+
 export function texts(params: Params, name: string): readonly string[] {
   const value = params[name]
   if (!isTextList(value)) throw invalid(name, "a list of strings")

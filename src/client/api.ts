@@ -104,6 +104,8 @@ export interface GroupView {
   readonly standing: GroupStanding
   readonly members: readonly MemberView[]
   readonly relays: readonly string[]
+  /** Messages disappear so many seconds after they were written; 0: they stay. */
+  readonly retentionSeconds: number
   /** This account may invite, remove and rename. */
   readonly canManage: boolean
   /** A change of ours or of others is on its way: sending waits for it. */
@@ -182,6 +184,8 @@ export interface MessageItem {
   readonly content: string
   readonly tags: readonly (readonly string[])[]
   readonly delivery: DeliveryView
+  /** Unix seconds: then it is deleted here. Absent: it stays. */
+  readonly expiresAt?: number
 }
 
 export type SystemEvent =
@@ -195,6 +199,13 @@ export type SystemEvent =
   | { readonly event: "group_renamed"; readonly actor: PersonView; readonly name: string }
   | { readonly event: "description_changed"; readonly actor: PersonView }
   | { readonly event: "removed_self"; readonly actor: PersonView }
+  | {
+      readonly event: "disappearing_timer_changed"
+      readonly actor: PersonView
+      /** 0: messages stay. */
+      readonly seconds: number
+    }
+  | { readonly event: "routing_changed"; readonly actor: PersonView }
   | { readonly event: "group_disbanded"; readonly actor: PersonView }
   /** A change of ours lost against another one made at the same time; it can be tried again. */
   | { readonly event: "change_lost"; readonly text: string }
@@ -204,6 +215,17 @@ export interface SystemItem {
   readonly id: string
   readonly createdAt: number
   readonly change: SystemEvent
+  /** The same as the kind 1210 event that other Marmot clients make of the Commit, where there is one. */
+  readonly row?: SystemRowView
+}
+
+/** A kind 1210 event; `messageId` is the same on every device. Made here, never received. */
+export interface SystemRowView {
+  readonly messageId: string
+  readonly pubkey: string
+  readonly kind: number
+  readonly tags: readonly (readonly string[])[]
+  readonly content: string
 }
 
 export type TimelineItem = MessageItem | SystemItem
@@ -224,6 +246,10 @@ export interface GroupChanges {
   /** The complete new list, hex. */
   readonly admins?: readonly string[]
   readonly relays?: readonly string[]
+  /** A new random routing id: who was removed before can't watch the group's traffic any more. */
+  readonly newAddress?: boolean
+  /** Messages disappear so many seconds after they were written; 0: they stay. */
+  readonly retentionSeconds?: number
 }
 
 /** Tells which projection to read again. */

@@ -65,6 +65,7 @@ async function perform(
       return timeline.deliver(draft, groupId, {
         rumor: effect.event,
         own: effect.own,
+        expiresAt: effect.expiresAt,
         delivery: effect.own ? { status: "pending" } : { status: "received" },
       })
     case "withdraw":
@@ -80,6 +81,7 @@ async function perform(
       reinviter.won(draft, effect.commitDigest)
       return timeline.notify(draft, groupId, {
         digest: effect.commitDigest,
+        epoch: effect.epoch,
         changes: effect.changes,
         seenAt: effect.seenAt,
       })
@@ -182,5 +184,7 @@ const lostWords: Record<GroupChange["type"], string> = {
   admin_removed: "one admin fewer",
   group_renamed: "a new name",
   description_changed: "a new description",
+  disappearing_timer_changed: "disappearing messages",
+  routing_changed: "other relays",
   group_disbanded: "ending the group",
 }

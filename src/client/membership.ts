@@ -5,6 +5,7 @@ import { MarmotError } from "../marmot/error.ts"
 import { MlsError } from "../mls/index.ts"
 import { parsePerson } from "../nostr/address.ts"
 import { bytesToHex } from "../nostr/event.ts"
+import { isRelayUrl, relayUrlFromInput } from "../nostr/relay-url.ts"
 import { ClientError } from "./api.ts"
 import type { GroupChanges, GroupFeature, InviteCheck } from "./api.ts"
 import { fromBase64 } from "../marmot/base64.ts"
@@ -17,6 +18,8 @@ import type { Session } from "./session.ts"
 
 /** Relays of a new group: enough for one to be down, few enough to publish to (wire §1.6 allows 16). */
 const MAX_GROUP_RELAYS = 5
+/** Wire §6.5. */
+const MAX_RELAYS = 16
 const MAX_NAME_BYTES = 256
 const MAX_DESCRIPTION_BYTES = 4096
 
@@ -91,12 +94,15 @@ export class Membership {
 
   async update(groupId: string, changes: GroupChanges): Promise<{ epoch: number }> {
     checkTexts(changes)
-    const { admins, ...rest } = changes
-    const wish = { type: "update", ...rest } as const
-    return this.#change(
-      groupId,
-      admins === undefined ? wish : { ...wish, admins: admins.map(pubkeyOf) },
-    )
+    checkSettings(changes)
+    const { admins, relays, retentionSeconds: retention, ...rest } = changes
+    return this.#change(groupId, {
+      type: "update",
+      ...rest,
+      ...(retention === undefined ? {} : { retention }),
+      ...(relays === undefined ? {} : { relays: relays.map(relayUrl) }),
+      ...(admins === undefined ? {} : { admins: admins.map(pubkeyOf) }),
+    })
   }
 
   selfUpdate(groupId: string): Promise<{ epoch: number }> {
@@ -290,6 +296,20 @@ async function translated<T>(run: () => Promise<T>): Promise<T> {
 
 function pubkeyOf(input: string): string {
   return parsePerson(input).pubkey
+}
+
+/** An address that stands in the group already is never rewritten; what a person typed is completed. */
+function relayUrl(input: string): string {
+  return isRelayUrl(input) ? input : relayUrlFromInput(input)
+}
+
+function checkSettings({ relays, retentionSeconds: seconds = 0 }: GroupChanges): void {
+  if (relays?.length === 0 || (relays?.length ?? 0) > MAX_RELAYS) {
+    throw new ClientError("invalid_input", `A group has 1 to ${MAX_RELAYS} relays.`)
+  }
+  if (!Number.isSafeInteger(seconds) || seconds < 0) {
+    throw new ClientError("invalid_input", "That is no time after which messages can disappear.")
+  }
 }
 
 function checkTexts(texts: { readonly name?: string; readonly description?: string }): void {

@@ -270,10 +270,13 @@ export class Outbox {
  * time to get it. A Commit that one refuses must not hold up its group for ever because another is dead: it is given
  * up after a while, and adopted if the silent relay turns out to have stored it.
  */
-function waitsUntil({ acceptedAt, createdAt, purpose, targets }: Publication): number {
-  if (acceptedAt !== undefined) return acceptedAt + FANOUT_MS
+function waitsUntil({ event, acceptedAt, createdAt, purpose, targets }: Publication): number {
+  // Wire §7.9: what is over is owed to nobody any more.
+  const [, expiration] = event.tags.find(([name]) => name === "expiration") ?? []
+  const end = expiration === undefined ? Infinity : Number(expiration) * 1000
+  if (acceptedAt !== undefined) return Math.min(end, acceptedAt + FANOUT_MS)
   const refused = targets.some(({ state }) => state === "refused")
-  return purpose === "commit" && refused ? createdAt + STUCK_MS : Infinity
+  return Math.min(end, purpose === "commit" && refused ? createdAt + STUCK_MS : Infinity)
 }
 
 /** What the relays have said so far, for the eyes of the user. */

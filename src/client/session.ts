@@ -12,6 +12,7 @@ import { Contacts } from "./contacts.ts"
 import { Cursors, OVERLAP } from "./cursors.ts"
 import { Directory } from "./directory.ts"
 import type { Draft } from "./draft.ts"
+import { Expiry } from "./expiry.ts"
 import { performEffects } from "./group-effects.ts"
 import { GroupIntake } from "./group-intake.ts"
 import { Groups } from "./groups.ts"
@@ -55,6 +56,7 @@ export class Session {
   readonly used = new UsedKeyPackages()
   readonly cursors = new Cursors()
   readonly timeline: Timeline
+  readonly expiry: Expiry
   readonly seen: SeenEvents
   readonly outbox: Outbox
   readonly contacts: Contacts
@@ -98,7 +100,11 @@ export class Session {
     const { chats, invites, keyPackages, cursors } = this
     const progressed = () => this.#progressed()
 
-    this.timeline = new Timeline(store, chats)
+    this.timeline = new Timeline(store, chats, {
+      now: () => world.now(),
+      expiring: (at) => this.expiry.expiring(at),
+    })
+    this.expiry = new Expiry({ world, mailbox, chats, timeline: this.timeline })
     this.seen = new SeenEvents(store)
     this.outbox = new Outbox(world, mailbox, {
       concluded: (draft, publication, outcome) => this.#concluded(draft, publication, outcome),
@@ -196,6 +202,7 @@ export class Session {
       throw error
     }
     session.#start()
+    await session.expiry.start()
     return session
   }
 
@@ -221,6 +228,7 @@ export class Session {
     const { groups, outbox, welcomes, intake, inbox, contacts, reachability, world } = this
     for (const part of [groups, outbox, welcomes, intake, inbox, contacts, reachability])
       part.close()
+    this.expiry.close()
     this.#maintenance.close()
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
     await this.mailbox.close()

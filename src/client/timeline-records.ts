@@ -13,6 +13,8 @@ export interface MessageRecord {
   readonly delivery: DeliveryView
   /** Our own: the newest kind 445 event that carries it. */
   readonly eventId?: string
+  /** Unix seconds: from then on nothing of it may be readable here. */
+  readonly expiresAt?: number
 }
 
 export type RowChange =
@@ -27,6 +29,8 @@ export interface SystemRecord {
   /** Milliseconds. */
   readonly seenAt: number
   readonly change: RowChange
+  /** The kind 1210 event that tells the same, for what the specification has a row (wire §8.2). */
+  readonly row?: Rumor
 }
 
 export type TimelineRecord = MessageRecord | SystemRecord

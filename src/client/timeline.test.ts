@@ -16,21 +16,27 @@ const message = (created_at: number, content: string, kind = 9): Rumor =>
 
 async function setup() {
   const store = await openMemoryStore()
+  const clock = { ms: 5_000 }
+  const announced: number[] = []
   const mailbox = new Mailbox({
     batch: (ops) => store.batch(ops),
-    now: () => 5_000,
+    now: () => clock.ms,
     onChange: () => undefined,
     log: () => undefined,
   })
   const chats = new Chats()
-  const timeline = new Timeline(store, chats)
+  const timeline = new Timeline(store, chats, {
+    now: () => clock.ms,
+    expiring: (at) => announced.push(at),
+  })
   const run = <T>(work: (draft: Draft) => Promise<T> | T) => mailbox.run(work)
   await run((draft) => chats.open(draft, GROUP, undefined))
-  const deliver = (rumor: Rumor, own = false) =>
+  const deliver = (rumor: Rumor, own = false, expiresAt?: number) =>
     run((draft) =>
       timeline.deliver(draft, GROUP, {
         rumor,
         own,
+        expiresAt,
         delivery: own ? { status: "pending" } : { status: "received" },
       }),
     )
@@ -39,7 +45,17 @@ async function setup() {
     return page.records.map((r) => (r.type === "message" ? r.rumor.content : r.change.type))
   }
   const unread = () => chats.get(GROUP)?.unread
-  return { store, run, chats, timeline, deliver, contents, unread }
+  const expire = () => run((draft) => timeline.expire(draft, GROUP))
+  /** Everything that is stored, in all scopes. */
+  const stored = async () => {
+    const scopes = [GROUP, ...["hidden", "places", "expiry"].map((scope) => `${scope}:${GROUP}`)]
+    const rows = await Promise.all(scopes.map((scope) => store.range("timeline", scope)))
+    return rows.flat().length
+  }
+  return {
+    ...{ store, run, chats, timeline, deliver, contents, unread },
+    ...{ clock, announced, expire, stored },
+  }
 }
 
 describe("order", () => {
@@ -189,4 +205,93 @@ test("forgetting leaves nothing behind", async () => {
   for (const scope of [GROUP, `hidden:${GROUP}`, `places:${GROUP}`, `notices:${GROUP}`]) {
     expect(await store.range("timeline", scope)).toEqual([])
   }
+})
+
+describe("messages that disappear", () => {
+  test("are not shown from their time on, and deleted with all that belongs to them", async () => {
+    const { deliver, contents, clock, announced, expire, stored, unread } = await setup()
+    await deliver(message(1, "stays"))
+    await deliver(message(2, "gone at 10"), false, 10)
+    await deliver(message(3, "ours, gone at 20"), true, 20)
+    expect(announced).toEqual([10, 20])
+    expect(await expire()).toBe(10)
+    expect(await contents()).toEqual(["stays", "gone at 10", "ours, gone at 20"])
+    clock.ms = 10_000
+    expect(await contents()).toEqual(["stays", "ours, gone at 20"])
+    expect(await expire()).toBe(20)
+    expect(unread()).toBe(1)
+    clock.ms = 20_000
+    expect(await expire()).toBeUndefined()
+    expect(await contents()).toEqual(["stays"])
+    expect(await stored()).toBe(2)
+  })
+
+  test("that come when they are over leave no trace", async () => {
+    const { deliver, contents, stored, unread, run, timeline } = await setup()
+    const late = message(1, "too late")
+    await deliver(late, false, 5)
+    expect([await contents(), await stored(), unread()]).toEqual([[], 0, 0])
+    expect(await run((draft) => timeline.message(draft, GROUP, late.id))).toBeUndefined()
+  })
+
+  test("are deleted while they are hidden, and do not come back", async () => {
+    const { deliver, contents, clock, expire, stored, run, timeline, unread } = await setup()
+    const hidden = message(1, "on a branch that lost")
+    await deliver(hidden, false, 10)
+    await run((draft) => timeline.withdraw(draft, GROUP, hidden.id))
+    clock.ms = 10_000
+    await expire()
+    expect(await stored()).toBe(0)
+    await run((draft) => timeline.restore(draft, GROUP, hidden.id))
+    await deliver(hidden, false, 10)
+    expect([await contents(), await stored(), unread()]).toEqual([[], 0, 0])
+  })
+
+  test("have the time of the epoch in which they were encrypted anew", async () => {
+    const { deliver, contents, clock, expire, stored, run, timeline } = await setup()
+    const [ours, theirs] = [message(1, "ours"), message(2, "theirs")]
+    await deliver(ours, true, 10)
+    await deliver(theirs, false, 10)
+    await run((draft) => timeline.withdraw(draft, GROUP, theirs.id))
+    await deliver(ours, true, 30)
+    await deliver(theirs, false, undefined)
+    // Said twice to us, it keeps the time that it had.
+    await deliver(theirs, false, 20)
+    clock.ms = 29_000
+    expect(await expire()).toBe(30)
+    expect(await contents()).toEqual(["ours", "theirs"])
+    clock.ms = 30_000
+    await expire()
+    expect(await contents()).toEqual(["theirs"])
+    expect(await stored()).toBe(2)
+  })
+
+  test("are deleted in portions", async () => {
+    const { deliver, clock, expire, stored } = await setup()
+    for (let i = 0; i < 250; i++) await deliver(message(i, String(i)), false, 10)
+    clock.ms = 10_000
+    expect(await expire()).toBe(10)
+    expect(await expire()).toBeUndefined()
+    expect(await stored()).toBe(0)
+  })
+})
+
+test("a row of a Commit carries the kind 1210 event that others make of it", async () => {
+  const { run, timeline } = await setup()
+  await run((draft) =>
+    timeline.notify(draft, GROUP, {
+      digest: "ab".repeat(32),
+      epoch: 3,
+      changes: [
+        { type: "group_renamed", actor: AUTHOR, name: "x" },
+        { type: "description_changed", actor: AUTHOR },
+      ],
+      seenAt: 5_000,
+    }),
+  )
+  const { records } = await timeline.page(GROUP, 10, undefined)
+  expect(records.map((record) => record.type === "system" && record.row?.kind)).toEqual([
+    1210,
+    undefined,
+  ])
 })

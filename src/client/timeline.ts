@@ -3,10 +3,10 @@
 import type { GroupChange, StateId } from "../marmot/engine-types.ts"
 import type { Rumor } from "../nostr/event.ts"
 import type { Store, StoreKey } from "../store/types.ts"
-import type { DeliveryView } from "./api.ts"
 import { isChatKind } from "./chat-kinds.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
+import { systemRowEvent, systemRowOf } from "../marmot/system-rows.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
 import { MAX_AHEAD_MS, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
@@ -24,16 +24,32 @@ export interface Page {
   readonly before: string | undefined
 }
 
+export interface TimelineClock {
+  /** Milliseconds. */
+  now(): number
+  /** A message that is over at this time (Unix seconds) has been stored. */
+  expiring(at: number): void
+}
+
+/** So many messages that are over are deleted in one step. */
+const EXPIRED_AT_ONCE = 200
+
+interface NewMessageRecord extends Omit<MessageRecord, "type" | "arrival" | "expiresAt"> {
+  readonly expiresAt?: number | undefined
+}
+
 export class Timeline {
   readonly #store: Store
   readonly #chats: Chats
+  readonly #clock: TimelineClock
 
-  constructor(store: Store, chats: Chats) {
+  constructor(store: Store, chats: Chats, clock: TimelineClock) {
     this.#store = store
     this.#chats = chats
+    this.#clock = clock
   }
 
-  /** Newest `limit` records, or those before a cursor. */
+  /** Newest `limit` records, or those before a cursor; a few less where messages are over but not deleted yet. */
   async page(groupId: string, limit: number, before: string | undefined): Promise<Page> {
     const rows = await this.#store.range("timeline", groupId, {
       ...(before === undefined ? {} : { before }),
@@ -42,7 +58,10 @@ export class Timeline {
     })
     const shown = rows.slice(0, limit)
     return {
-      records: shown.map(({ value }) => decodeRecord(value) as TimelineRecord).reverse(),
+      records: shown
+        .map(({ value }) => decodeRecord(value) as TimelineRecord)
+        .filter((record) => !this.#isOver(record))
+        .reverse(),
       before: rows.length > limit ? shown.at(-1)?.sort : undefined,
     }
   }
@@ -53,22 +72,85 @@ export class Timeline {
     messageId: string,
   ): Promise<MessageRecord | undefined> {
     const place = await this.#place(draft, groupId, messageId)
-    return place === undefined ? undefined : this.#read(draft, groupId, place)
+    const record = place && (await this.#read(draft, groupId, place))
+    return record === undefined || this.#isOver(record) ? undefined : record
   }
 
   /** Shows an application event. A second time for one id changes nothing. */
   async deliver(
     draft: Draft,
     groupId: string,
-    message: { readonly rumor: Rumor; readonly own: boolean; readonly delivery: DeliveryView },
+    { expiresAt, ...message }: NewMessageRecord,
   ): Promise<void> {
+    const expiry = expiresAt === undefined ? {} : { expiresAt }
+    if (this.#isOver({ type: "message", arrival: 0, ...message, ...expiry })) return
     const place = await this.#place(draft, groupId, message.rumor.id)
     if (place !== undefined) {
+      // Encrypted anew, it has the time of its new epoch.
+      if (place.hidden || message.own) await this.#setExpiry(draft, groupId, place, expiresAt)
       if (place.hidden) await this.restore(draft, groupId, message.rumor.id)
       return
     }
     const arrival = this.#chats.arrived(draft, groupId, countsAsUnread(message))
-    this.#put(draft, groupId, { type: "message", ...message, arrival })
+    this.#put(draft, groupId, { type: "message", ...message, ...expiry, arrival })
+  }
+
+  /** Deletes messages that are over, hidden ones too. Unix seconds of the next one to come, at once if there are more. */
+  async expire(draft: Draft, groupId: string): Promise<number | undefined> {
+    const now = Math.floor(draft.now / 1000)
+    const waiting = await this.#store.range("timeline", expiryScope(groupId), {
+      limit: EXPIRED_AT_ONCE,
+    })
+    for (const { sort } of waiting) {
+      const { at, messageId } = parseExpiry(sort)
+      if (at > now) return at
+      await this.#delete(draft, groupId, messageId)
+      draft.put("timeline", { scope: expiryScope(groupId), sort }, undefined)
+    }
+    return waiting.length < EXPIRED_AT_ONCE ? undefined : now
+  }
+
+  async #delete(draft: Draft, groupId: string, messageId: string): Promise<void> {
+    const place = await this.#place(draft, groupId, messageId)
+    const record = place && (await this.#read(draft, groupId, place))
+    if (place === undefined || record === undefined) return
+    if (!place.hidden && countsAsUnread(record)) {
+      this.#chats.withdrew(draft, groupId, record.arrival)
+    }
+    const scope = place.hidden ? hiddenScope(groupId) : groupId
+    draft.put("timeline", { scope, sort: place.sort }, undefined)
+    draft.put("timeline", placeKey(groupId, messageId), undefined)
+    this.#chats.touch(draft, groupId)
+  }
+
+  async #setExpiry(
+    draft: Draft,
+    groupId: string,
+    place: Place,
+    expiresAt: number | undefined,
+  ): Promise<void> {
+    const record = await this.#read(draft, groupId, place)
+    if (record === undefined || record.expiresAt === expiresAt) return
+    const { expiresAt: before, ...rest } = record
+    if (before !== undefined) {
+      draft.put("timeline", expiryKey(groupId, before, record.rumor.id), undefined)
+    }
+    const changed = expiresAt === undefined ? rest : { ...rest, expiresAt }
+    const scope = place.hidden ? hiddenScope(groupId) : groupId
+    draft.put("timeline", { scope, sort: place.sort }, encodeRecord(changed))
+    this.#watch(draft, groupId, changed)
+    this.#chats.touch(draft, groupId)
+  }
+
+  #isOver(record: TimelineRecord): boolean {
+    if (record.type !== "message" || record.expiresAt === undefined) return false
+    return record.expiresAt * 1000 <= this.#clock.now()
+  }
+
+  #watch(draft: Draft, groupId: string, { rumor, expiresAt }: MessageRecord): void {
+    if (expiresAt === undefined) return
+    draft.put("timeline", expiryKey(groupId, expiresAt, rumor.id), new Uint8Array())
+    draft.after(() => this.#clock.expiring(expiresAt))
   }
 
   /** Hides what `deliver` showed: the branch that it belonged to lost. It may come back. */
@@ -109,7 +191,9 @@ export class Timeline {
     groupId: string,
     notice: {
       readonly digest: StateId
-      readonly changes: readonly (GroupChange | RowChange)[]
+      readonly changes: readonly RowChange[]
+      /** Where a Commit made the changes: the epoch that it made. */
+      readonly epoch?: number
       /** Milliseconds. */
       readonly seenAt: number
     },
@@ -119,7 +203,8 @@ export class Timeline {
     const seenAt = await this.#afterMessages(groupId, notice.seenAt)
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
-      return { type: "system", id, seenAt, change }
+      const event = rowEvent(groupId, notice, change)
+      return { type: "system", id, seenAt, change, ...(event === undefined ? {} : { row: event }) }
     })
     for (const row of rows) this.#putRow(draft, groupId, row)
     draft.put("timeline", key, encodeRecord(rows.map(sortOf)))
@@ -144,7 +229,9 @@ export class Timeline {
 
   /** Deletes everything that is stored of a group's timeline. */
   async forget(draft: Draft, groupId: string): Promise<void> {
-    const scopes = [groupId, hiddenScope(groupId), placeScope(groupId), noticeScope(groupId)]
+    const scopes = [groupId, hiddenScope, placeScope, noticeScope, expiryScope].map((scope) =>
+      typeof scope === "string" ? scope : scope(groupId),
+    )
     for (const scope of scopes) {
       for (const { sort } of await this.#store.range("timeline", scope)) {
         draft.put("timeline", { scope, sort }, undefined)
@@ -162,6 +249,7 @@ export class Timeline {
     const place: Place = { sort: sortOf(record) }
     draft.put("timeline", { scope: groupId, sort: place.sort }, encodeRecord(record))
     draft.put("timeline", placeKey(groupId, record.rumor.id), encodeRecord(place))
+    this.#watch(draft, groupId, record)
     this.#chats.touch(draft, groupId)
   }
 
@@ -191,6 +279,32 @@ export class Timeline {
 
 const countsAsUnread = ({ own, rumor }: Pick<MessageRecord, "own" | "rumor">) =>
   !own && isChatKind(rumor.kind)
+
+/** The kind 1210 event for a change, where there is one. */
+function rowEvent(
+  groupId: string,
+  { epoch, seenAt }: { readonly epoch?: number; readonly seenAt: number },
+  change: RowChange,
+): Rumor | undefined {
+  if (epoch === undefined || !isGroupChange(change)) return undefined
+  const row = systemRowOf(change)
+  return row && systemRowEvent(groupId, { epoch, seenAt, row })
+}
+
+const isGroupChange = (change: RowChange): change is GroupChange =>
+  change.type !== "group_created" && change.type !== "joined" && change.type !== "change_lost"
+
+const EXPIRY_DIGITS = 16
+
+const expiryScope = (groupId: string) => `expiry:${groupId}`
+const expiryKey = (groupId: string, at: number, messageId: string): StoreKey => ({
+  scope: expiryScope(groupId),
+  sort: `${String(at).padStart(EXPIRY_DIGITS, "0")}:${messageId}`,
+})
+const parseExpiry = (sort: string) => ({
+  at: Number(sort.slice(0, EXPIRY_DIGITS)),
+  messageId: sort.slice(EXPIRY_DIGITS + 1),
+})
 
 const hiddenScope = (groupId: string) => `hidden:${groupId}`
 const placeScope = (groupId: string) => `places:${groupId}`

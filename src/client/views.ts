@@ -1,5 +1,6 @@
 // What the user interface is shown, made of records and engine states. Plain data, no protocol state.
 
+import type { Rumor } from "../nostr/event.ts"
 import type { GroupSummary, MarmotGroup } from "../marmot/engine-types.ts"
 import type {
   ChatView,
@@ -8,6 +9,7 @@ import type {
   MemberView,
   PersonView,
   SystemEvent,
+  SystemRowView,
   TimelineItem,
 } from "./api.ts"
 import type { ChatRecord } from "./chats.ts"
@@ -28,7 +30,7 @@ export function groupView(
   viewer: Viewer,
   more: Pick<GroupView, "undelivered" | "features">,
 ): GroupView {
-  const { groupId, name, description, epoch, standing, members, admins } = summary
+  const { groupId, name, description, epoch, standing, members, admins, retention } = summary
   return {
     groupId,
     name,
@@ -37,6 +39,7 @@ export function groupView(
     standing,
     members: memberViews(members, admins, viewer),
     relays: summary.routes[0]?.relays ?? [],
+    retentionSeconds: retention,
     canManage: standing === "active" && admins.includes(viewer.self),
     busy: isBusy(group),
     ...more,
@@ -92,7 +95,9 @@ export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineIt
   if (record.type === "system") {
     const { id, change } = record
     const createdAt = timeOf(record)
-    return { type: "system", id, createdAt, change: systemEvent(change, viewer) }
+    const row = record.row && systemRowView(record.row)
+    const item = { type: "system", id, createdAt, change: systemEvent(change, viewer) } as const
+    return row === undefined ? item : { ...item, row }
   }
   const { id, pubkey, created_at, kind, content, tags } = record.rumor
   return {
@@ -105,8 +110,17 @@ export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineIt
     content,
     tags,
     delivery: record.delivery,
+    ...(record.expiresAt === undefined ? {} : { expiresAt: record.expiresAt }),
   }
 }
+
+const systemRowView = ({ id, pubkey, kind, tags, content }: Rumor): SystemRowView => ({
+  messageId: id,
+  pubkey,
+  kind,
+  tags,
+  content,
+})
 
 /** Stands for the group in the chat list; reactions, edits and the like do not. */
 export function isPreviewable(record: TimelineRecord): boolean {
@@ -128,7 +142,10 @@ function systemEvent(change: RowChange, viewer: Viewer): SystemEvent {
       return { event: change.type, subject: person(change.subject) }
     case "group_renamed":
       return { event: change.type, actor: person(change.actor), name: change.name }
+    case "disappearing_timer_changed":
+      return { event: change.type, actor: person(change.actor), seconds: change.after }
     case "description_changed":
+    case "routing_changed":
     case "group_disbanded":
     case "group_created":
     case "joined":
@@ -169,6 +186,12 @@ function rowText(row: SystemEvent): string {
       return `${nameOf(row.subject)} is no admin any more`
     case "group_renamed":
       return `${nameOf(row.actor)} named the group “${row.name}”`
+    case "disappearing_timer_changed":
+      return row.seconds === 0
+        ? `${nameOf(row.actor)} turned off disappearing messages`
+        : `${nameOf(row.actor)} turned on disappearing messages`
+    case "routing_changed":
+      return `${nameOf(row.actor)} changed the group’s relays`
     case "description_changed":
       return `${nameOf(row.actor)} changed the description`
     case "removed_self":

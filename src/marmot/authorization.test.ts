@@ -141,7 +141,7 @@ describe("Commits of admins", () => {
       expect.arrayContaining([
         { type: "member_added", actor, subject: accountNamed("eve") },
         { type: "member_removed", actor, subject: accountNamed("carol") },
-        { type: "group_renamed", actor, name: "New" },
+        { type: "group_renamed", actor, name: "New", oldName: "Five" },
       ]),
     )
     expect(edge.rows.length).toBe(3)

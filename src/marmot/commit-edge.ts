@@ -12,7 +12,7 @@ import { accountOf } from "./account-service.ts"
 import { authorizeCommit, authorizeProposal, disbands, requiresAdmin } from "./authorization.ts"
 import type { CommitEdge, GroupChange } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { factsOf } from "./group-facts.ts"
+import { factsOf, type Route, routeOf } from "./group-facts.ts"
 import { sameRequirements, validateGroupState } from "./group-rules.ts"
 
 /**
@@ -109,13 +109,30 @@ function rowsOf(
     ...before.admins
       .filter((subject) => stayed(subject) && !after.admins.includes(subject))
       .map((subject): GroupChange => ({ type: "admin_removed", actor, subject })),
-    ...(before.name === after.name
-      ? []
-      : [{ type: "group_renamed", actor, name: after.name } as const]),
+    ...(before.name === after.name ? [] : [renamedRow(actor, before.name, after.name)]),
     ...(before.description === after.description
       ? []
       : [{ type: "description_changed", actor } as const]),
+    ...(before.retention === after.retention
+      ? []
+      : [retentionRow(actor, before.retention, after.retention)]),
+    ...(sameRoute(routeOf(parent), routeOf(next))
+      ? []
+      : [{ type: "routing_changed", actor } as const]),
   ]
+}
+
+function renamedRow(actor: string, oldName: string, name: string): GroupChange {
+  return { type: "group_renamed", actor, name, ...(oldName === "" ? {} : { oldName }) }
+}
+
+function retentionRow(actor: string, before: bigint, after: bigint): GroupChange {
+  const [from, to] = [Number(before), Number(after)]
+  return { type: "disappearing_timer_changed", actor, before: from, after: to }
+}
+
+function sameRoute(a: Route, b: Route): boolean {
+  return a.nostrGroupId === b.nostrGroupId && a.relays.join() === b.relays.join()
 }
 
 function departures(

@@ -68,7 +68,7 @@ export async function createMarmotGroup(env: EngineEnv, params: NewGroup): Promi
   const edge = { ...judgeCommit(founded, created.next, created.summary, env.now), own: true }
   const first = { id, parent: origin.id, epoch: 1, mls: created.next, edge, judged: true }
   const effects: Effect[] = [
-    { type: "notify", commitDigest: id, changes: edge.rows, seenAt: env.now },
+    { type: "notify", commitDigest: id, epoch: 1, changes: edge.rows, seenAt: env.now },
     ...params.invitees.map((invitee): Effect => ({
       type: "welcome",
       ...welcomeFor(invitee, created.welcome, id, params.relays),

@@ -132,13 +132,15 @@ describe("a change that lost", () => {
       {
         type: "changeLost",
         commitDigest: digest,
-        changes: [{ type: "group_renamed", actor: loser.pubkey, name: "lost" }],
+        changes: [{ type: "group_renamed", actor: loser.pubkey, name: "lost", oldName: "Burrow" }],
       },
     ])
     expect(winner.effects.filter((effect) => effect.type === "changeLost")).toEqual([])
     for (const member of people) {
       const renames = [...member.notices.values()].flat().filter((row) => "name" in row)
-      expect(renames).toEqual([{ type: "group_renamed", actor: winner.pubkey, name: "kept" }])
+      expect(renames).toEqual([
+        { type: "group_renamed", actor: winner.pubkey, name: "kept", oldName: "Burrow" },
+      ])
     }
   })
 

@@ -73,8 +73,22 @@ export type GroupChange =
   | { readonly type: "member_left"; readonly subject: string }
   | { readonly type: "admin_added"; readonly actor: string; readonly subject: string }
   | { readonly type: "admin_removed"; readonly actor: string; readonly subject: string }
-  | { readonly type: "group_renamed"; readonly actor: string; readonly name: string }
+  | {
+      readonly type: "group_renamed"
+      readonly actor: string
+      readonly name: string
+      readonly oldName?: string
+    }
   | { readonly type: "description_changed"; readonly actor: string }
+  /** Seconds; 0: messages stay. */
+  | {
+      readonly type: "disappearing_timer_changed"
+      readonly actor: string
+      readonly before: number
+      readonly after: number
+    }
+  /** Other relays, or another routing id. */
+  | { readonly type: "routing_changed"; readonly actor: string }
   | { readonly type: "group_disbanded"; readonly actor: string }
 
 /** An authenticated application message and the state under which it opened: also a branch witness. */
@@ -88,6 +102,8 @@ export interface AppRecord {
   readonly innerId: string | undefined
   /** Kept until it was shown; of our own, as long as it could still be withdrawn and sent again. */
   readonly event: Rumor | undefined
+  /** Unix seconds: when nothing of it may be readable here any more. */
+  readonly expiresAt?: number | undefined
   /** What the application was last told about it. */
   readonly shown: "held" | "shown" | "withdrawn"
   readonly own: boolean
@@ -143,6 +159,10 @@ export type Intent =
       readonly description?: string
       readonly admins?: readonly string[]
       readonly relays?: readonly string[]
+      /** Makes a new random routing id, which nobody outside the group of then can know. */
+      readonly newAddress?: boolean
+      /** Seconds; 0: messages stay. */
+      readonly retention?: number
     }
   | { readonly type: "selfUpdate"; readonly intentId: string }
   /** Has the group require what every member's app can do: these features, or all if none is named. */
@@ -204,6 +224,7 @@ export interface Tombstone {
   readonly description: string
   readonly members: readonly string[]
   readonly admins: readonly string[]
+  readonly retention: number
 }
 
 /** A group as this device holds it. A value: a step makes the next one. */
@@ -283,6 +304,8 @@ export type IntentFailure =
   | "queue_full"
   /** A member's app lacks what the change needs. */
   | "unsupported"
+  /** A message that was over before it could be sent. */
+  | "expired"
 
 export type Effect =
   /** Publish this very event to every relay; report `accepted` on the first OK. */
@@ -310,6 +333,8 @@ export type Effect =
       readonly event: Rumor
       readonly epoch: number
       readonly own: boolean
+      /** Unix seconds: when it must be gone here. */
+      readonly expiresAt: number | undefined
     }
   /** Hide a shown event: its branch lost. Keep it; `restore` shows it again. One of our own is sent again by itself. */
   | { readonly type: "withdraw"; readonly innerId: string; readonly own: boolean }
@@ -317,6 +342,8 @@ export type Effect =
   | {
       readonly type: "notify"
       readonly commitDigest: StateId
+      /** That the Commit has made. */
+      readonly epoch: number
       readonly changes: readonly GroupChange[]
       readonly seenAt: number
     }
@@ -374,6 +401,8 @@ export interface GroupSummary {
   /** Accounts, each once, in leaf order. */
   readonly members: readonly string[]
   readonly admins: readonly string[]
+  /** Seconds after which messages disappear; 0: they stay. */
+  readonly retention: number
   readonly standing:
     "active" | "leaving" | "disbanding" | "removed" | "left" | "unrecoverable" | "disbanded"
   readonly lifecycle: Lifecycle

@@ -8,6 +8,7 @@ import { passIsDue, resolvePass } from "./pass.ts"
 import { published, sendDueWelcomes } from "./publish.ts"
 import { receiveEvent, sweep } from "./receive.ts"
 import { acknowledge } from "./resend.ts"
+import { forgetExpired, nextExpiry } from "./retention.ts"
 import { Transition } from "./transition.ts"
 import { keepForRepair } from "./unrecoverable.ts"
 
@@ -17,6 +18,7 @@ import { keepForRepair } from "./unrecoverable.ts"
  */
 export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEnv): Promise<Step> {
   const t = new Transition(group, env)
+  forgetExpired(t)
   if (group.lifecycle === "unrecoverable") {
     await take(t, input)
     return t.finish()
@@ -40,6 +42,11 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
 
 /** When the group wants a `tick` (milliseconds since 1970); `undefined`: nothing is waiting for time to pass. */
 export function nextWake(group: MarmotGroup): number | undefined {
+  const wakes = [nextStep(group), nextExpiry(group)].filter((at) => at !== undefined)
+  return wakes.length === 0 ? undefined : Math.min(...wakes)
+}
+
+function nextStep(group: MarmotGroup): number | undefined {
   if (group.pass !== undefined) return group.pass.quietDeadline
   // Until a publication is answered, time alone moves nothing.
   if (group.lifecycle !== "stable") return undefined
@@ -58,6 +65,7 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
       return
     case "events":
       t.isCatchingUp = input.areStored
+      t.isNews = !input.areStored
       for (const event of input.events) await receive(t, event)
       return
     case "intent":

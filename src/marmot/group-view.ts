@@ -28,7 +28,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
   const { epoch } = tipOf(group)
   if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
   const state = readableState(group)
-  const { name, description, members, admins } = factsOf(state)
+  const { name, description, members, admins, retention } = factsOf(state)
   return {
     groupId,
     name,
@@ -36,6 +36,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     epoch,
     members,
     admins,
+    retention: Number(retention),
     ...standing,
     routes: [routeOf(state), ...group.priorRoutes].map(({ nostrGroupId, relays }) => ({
       nostrGroupId,

@@ -16,8 +16,9 @@ import { leafOptions, withRequiredCapabilities } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
-import { decodeNostrRouting, encodeNostrRouting } from "./components/nostr-routing.ts"
-import type { DeviceIdentity, Intent, Invitee, PendingWelcome } from "./engine-types.ts"
+import { encodeMessageRetention } from "./components/message-retention.ts"
+import { encodeNostrRouting } from "./components/nostr-routing.ts"
+import type { DeviceIdentity, EngineEnv, Intent, Invitee, PendingWelcome } from "./engine-types.ts"
 import { featureStatus, featureWords, groupRequirements, upgradeOf } from "./features.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
 import { IntentRefused } from "./intent-refused.ts"
@@ -47,7 +48,7 @@ export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undef
     case "remove":
       return planRemove(mls, intent.members, t.group.device.pubkey)
     case "update":
-      return planUpdate(mls, intent)
+      return planUpdate(mls, intent, t.env.random)
     case "upgrade":
       return planUpgrade(mls, intent.features)
   }
@@ -139,8 +140,12 @@ function planRemove(mls: GroupState, accounts: readonly string[], self: string):
   return { options: { proposals: [...removes, ...policy] }, invitees: [] }
 }
 
-function planUpdate(mls: GroupState, change: Intent & { type: "update" }): CommitPlan | undefined {
-  const { name, description, admins, members } = factsOf(mls)
+function planUpdate(
+  mls: GroupState,
+  change: Intent & { type: "update" },
+  random: EngineEnv["random"],
+): CommitPlan | undefined {
+  const { name, description, admins, members, retention } = factsOf(mls)
   const proposals: Proposal[] = []
   const profile = { name: change.name ?? name, description: change.description ?? description }
   if (profile.name !== name || profile.description !== description) {
@@ -155,17 +160,25 @@ function planUpdate(mls: GroupState, change: Intent & { type: "update" }): Commi
     }
     proposals.push(adminPolicyProposal(change.admins))
   }
-  const routing = factsOf(mls).components.get(componentIds.nostrRouting)
-  if (change.relays !== undefined && routing !== undefined) {
-    const { nostrGroupId, relays } = decodeNostrRouting(routing)
-    const next = [...new Set(change.relays)].sort()
-    if (!sameSet(next, relays)) {
-      const update = encodeNostrRouting({ nostrGroupId, relays: next })
-      proposals.push(replaceComponent(componentIds.nostrRouting, update))
-    }
+  if (change.retention !== undefined && !isSeconds(change.retention)) {
+    throw new IntentRefused("invalid_change", "that is no number of seconds")
+  }
+  if (change.retention !== undefined && BigInt(change.retention) !== retention) {
+    const update = encodeMessageRetention(BigInt(change.retention))
+    proposals.push(replaceComponent(componentIds.messageRetention, update))
+  }
+  const route = routeOf(mls)
+  const relays = [...new Set(change.relays ?? route.relays)].sort()
+  if (change.newAddress === true || !sameSet(relays, route.relays)) {
+    // Random, never derived from anything (marmot-wire §6.5).
+    const nostrGroupId = change.newAddress === true ? random(32) : hexToBytes(route.nostrGroupId)
+    const update = encodeNostrRouting({ nostrGroupId, relays })
+    proposals.push(replaceComponent(componentIds.nostrRouting, update))
   }
   return proposals.length === 0 ? undefined : { options: { proposals }, invitees: [] }
 }
+
+const isSeconds = (value: number) => Number.isSafeInteger(value) && value >= 0
 
 /** New requirements and the states that they need, in one Commit (behaviour §2). */
 export function planUpgrade(

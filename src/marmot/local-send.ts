@@ -9,6 +9,7 @@ import { eventKey } from "./event-key.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
 import { sealGroupEvent } from "./group-event.ts"
 import { IntentRefused } from "./intent-refused.ts"
+import { deadlineOf, expirationOf } from "./retention.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
@@ -20,9 +21,11 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
   }
   const encrypted = await encryptApplication(t.mls, tip.mls, encodeAppEvent(intent.event))
   t.putState({ ...tip, mls: encrypted.state })
-  const expiration = expirationOf(intent.event.created_at, factsOf(tip.mls).retention)
+  const createdAt = intent.event.created_at
+  const { retention } = factsOf(tip.mls)
+  const expiration = expirationOf(createdAt, retention)
   const event = sealForGroup(t, encrypted.message, {
-    createdAt: intent.event.created_at,
+    createdAt,
     ...(expiration === undefined ? {} : { expiration }),
   })
   const app: AppRecord = {
@@ -32,6 +35,7 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
     account: t.group.device.pubkey,
     innerId: intent.event.id,
     event: intent.event,
+    expiresAt: deadlineOf({ createdAt, retention, receivedAt: t.env.now, isNews: false }),
     shown: "held",
     own: true,
     unacknowledged: event.id,
@@ -58,11 +62,4 @@ export function sealForGroup(
     random: t.env.random,
     ...times,
   })
-}
-
-/** Exact arithmetic; omitted where it can't be represented (marmot-wire §6.6, §7.4). */
-function expirationOf(createdAt: number, retention: bigint): bigint | undefined {
-  if (retention === 0n) return undefined
-  const expiration = BigInt(createdAt) + retention
-  return expiration > 0xffffffffffffffffn ? undefined : expiration
 }

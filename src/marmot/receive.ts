@@ -16,7 +16,7 @@ import { scheduleDeparture } from "./departure.ts"
 import { askIfDue, opened, refused, somethingMoved } from "./backfill.ts"
 import type { AppRecord, MessageId, StateNode } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { accountOfLeaf, routeOf } from "./group-facts.ts"
+import { accountOfLeaf, factsOf, routeOf } from "./group-facts.ts"
 import { canonicalIds } from "./graph.ts"
 import { parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
 import { dispositionOf } from "./ledger.ts"
@@ -24,6 +24,7 @@ import { MAX_DEFERRED, MAX_SIBLINGS, MAX_STATES } from "./limits.ts"
 import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
+import { deadlineOf } from "./retention.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 import { countSweep, isWorthAnotherTry, open, park } from "./unopened.ts"
@@ -172,6 +173,8 @@ async function receiveApplication(
   t.putState({ ...node, mls: processed.state })
   const account = accountOfLeaf(node.mls, processed.sender)
   const event = readable(processed.data, account)
+  const { retention } = factsOf(node.mls)
+  const reception = { retention, receivedAt: t.env.now, isNews: t.isNews }
   const app: AppRecord = {
     messageId: id,
     stateId: node.id,
@@ -179,6 +182,7 @@ async function receiveApplication(
     account,
     innerId: event?.id,
     event,
+    expiresAt: event && deadlineOf({ ...reception, createdAt: event.created_at }),
     shown: "held",
     own: false,
   }
@@ -277,12 +281,16 @@ function deferCommit(
 /** New states and proposals may open or complete what was put aside; goes on until nothing moves. */
 export async function sweep(t: Transition): Promise<void> {
   let tried = false
+  const { isNews } = t
+  // What lay here for a while is no news.
+  t.isNews = false
   while (t.candidatesChanged) {
     t.candidatesChanged = false
     await retryDeferred(t)
     if (await retryUnopened(t)) tried = true
     somethingMoved(t)
   }
+  t.isNews = isNews
   if (tried) countSweep(t)
   askIfDue(t)
 }

@@ -54,7 +54,8 @@ export function deliver(t: Transition, app: AppRecord): void {
     t.emit({ type: "restore", innerId: app.innerId })
     dropResend(t, app.innerId)
   } else if (app.event !== undefined) {
-    t.emit({ type: "deliver", event: app.event, epoch: app.epoch, own: app.own })
+    const { expiresAt } = app
+    t.emit({ type: "deliver", event: app.event, epoch: app.epoch, own: app.own, expiresAt })
   }
   putApp(t, { ...app, shown: "shown", event: app.own ? app.event : undefined })
 }
@@ -94,7 +95,7 @@ function isSaidElsewhere(t: Transition, app: AppRecord, after: ReadonlySet<State
 function announce(t: Transition, node: StateNode): void {
   if (node.edge === undefined || node.edge.rows.length === 0) return
   const { rows: changes, seenAt } = node.edge
-  t.emit({ type: "notify", commitDigest: node.id, changes, seenAt })
+  t.emit({ type: "notify", commitDigest: node.id, epoch: node.epoch, changes, seenAt })
 }
 
 /** The accepted Commit removed this device, or ended the group: terminal for this copy (behaviour §5). */
@@ -151,8 +152,8 @@ function buried(group: MarmotGroup, end: StateNode): Partial<MarmotGroup> {
 }
 
 function tombstoneOf(state: GroupState): Tombstone {
-  const { name, description, members, admins } = factsOf(state)
-  return { name, description, members, admins }
+  const { name, description, members, admins, retention } = factsOf(state)
+  return { name, description, members, admins, retention: Number(retention) }
 }
 
 /** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest"
-import { type SystemRow, systemRowContent, systemRowId } from "./system-rows.ts"
+import type { GroupChange } from "./engine-types.ts"
+import {
+  type SystemRow,
+  systemRowContent,
+  systemRowEvent,
+  systemRowId,
+  systemRowOf,
+} from "./system-rows.ts"
 
 const GROUP = "22".repeat(32)
 const actor = "aa".repeat(32)
@@ -68,5 +75,40 @@ test("the content carries type, text and data", () => {
     system_type: "group_disbanded",
     text: "Group disbanded",
     data: { actor },
+  })
+})
+
+describe("the row of a change", () => {
+  const seenAt = 1_700_000_000_999
+  const rowOf = (change: GroupChange) => {
+    const row = systemRowOf(change)
+    return row && systemRowEvent(GROUP, { epoch: 3, seenAt, row })
+  }
+
+  test("has the id that every device knows it by, and the time at which it was seen here", () => {
+    const event = rowOf({ type: "disappearing_timer_changed", actor, before: 0, after: 60 })
+    expect(event).toEqual({
+      id: "94c4a1dfc205b1cb52ec17e29d5a33a007a0769046356aaab47edc49bb909b66",
+      pubkey: actor,
+      created_at: 1_700_000_000,
+      kind: 1210,
+      tags: [["system", "disappearing_timer_changed"]],
+      content: JSON.stringify({
+        v: 1,
+        system_type: "disappearing_timer_changed",
+        text: "Disappearing timer changed",
+        data: { actor, new_retention_seconds: 60, old_retention_seconds: 0 },
+      }),
+    })
+  })
+
+  test("names the leaver as actor of a departure", () => {
+    const event = rowOf({ type: "member_left", subject })
+    expect(event?.id).toBe("dcc38e2561ad0a495aa40e9486d2babe7db08d1aa7d4dd45a2ffc9d9dfef6cd6")
+  })
+
+  test("is none where the specification has none", () => {
+    expect(rowOf({ type: "description_changed", actor })).toBeUndefined()
+    expect(rowOf({ type: "routing_changed", actor })).toBeUndefined()
   })
 })

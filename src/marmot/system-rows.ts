@@ -1,6 +1,7 @@
 // Marmot application messages, kind 1210 (marmot-wire §8.2): rows that tell of an accepted Commit.
 
-import { eventId } from "../nostr/event.ts"
+import { eventId, type Rumor } from "../nostr/event.ts"
+import type { GroupChange } from "./engine-types.ts"
 import { kinds } from "./registry.ts"
 
 /** The row types, and the English text that stands in for those who don't render from the data. */
@@ -28,6 +29,51 @@ export interface SystemRow {
   readonly oldName?: string
   /** Seconds; 0: messages stay. */
   readonly retention?: { readonly before: number; readonly after: number }
+}
+
+/** The row that tells of a change; `undefined` where the specification has none for it. */
+export function systemRowOf(change: GroupChange): SystemRow | undefined {
+  switch (change.type) {
+    case "member_added":
+    case "member_removed":
+    case "admin_added":
+    case "admin_removed":
+    case "group_disbanded":
+      return change
+    case "member_left":
+      return { ...change, actor: change.subject }
+    case "group_renamed":
+      return change
+    case "disappearing_timer_changed": {
+      const { type, actor, before, after } = change
+      return { type, actor, retention: { before, after } }
+    }
+    case "description_changed":
+    case "routing_changed":
+      return undefined
+  }
+}
+
+/**
+ * The row as an event that is known by its `systemRowId`. It is made here from a Commit and never sent; `seenAt` in
+ * milliseconds.
+ */
+export function systemRowEvent(
+  groupId: string,
+  {
+    epoch,
+    seenAt,
+    row,
+  }: { readonly epoch: number; readonly seenAt: number; readonly row: SystemRow },
+): Rumor {
+  return {
+    id: systemRowId(groupId, epoch, row),
+    pubkey: row.actor,
+    created_at: Math.floor(seenAt / 1000),
+    kind: kinds.systemRow,
+    tags: [["system", row.type]],
+    content: systemRowContent(row),
+  }
 }
 
 /** The content of the row: what it says, and a text for those who can't read that. */

@@ -28,6 +28,8 @@ export class Transition {
   isCatchingUp = false
   /** This step's own copy of `group.apps`: made once, since there are as many as messages. */
   #apps: Map<MessageId, AppRecord> | undefined
+  /** The event at hand came from a relay while we listened. */
+  isNews = false
   readonly #effects: Effect[] = []
 
   constructor(group: MarmotGroup, env: EngineEnv) {

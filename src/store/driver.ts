@@ -19,6 +19,8 @@ export interface Driver {
   range(table: TableName, token: string, options: RangeOptions): Promise<readonly StoredRecord[]>
   /** All or nothing; durable when it resolves. */
   write(ops: readonly SealedOp[]): Promise<void>
+  /** Removes what was deleted or replaced from the medium; absent where that can't be told to. Never fails. */
+  purge?(): Promise<void>
   close(): Promise<void>
   /** Deletes everything, after `close`. */
   destroy(): Promise<void>

@@ -102,6 +102,10 @@ export class FileDriver implements Driver {
     if (this.#end >= this.#compactAt) await this.#compact()
   }
 
+  async purge(): Promise<void> {
+    if (!this.#inDoubt) await this.#compact()
+  }
+
   async close(): Promise<void> {
     try {
       await this.#log.close()

@@ -70,6 +70,13 @@ export class SealedStore implements Store {
     return turn
   }
 
+  purge(): Promise<void> {
+    this.#requireOpen()
+    const turn = this.#tail.then(() => this.#driver.purge?.())
+    this.#tail = turn
+    return turn
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#tail.then(() => this.#driver.close())
     return this.#closing

@@ -22,6 +22,11 @@ export const strings = {
     loading: "Loading…",
     reload: "Reload",
     people,
+    seconds: (count: number) => (count === 1 ? "1 second" : `${count} seconds`),
+    minutes: (count: number) => (count === 1 ? "1 minute" : `${count} minutes`),
+    hours: (count: number) => (count === 1 ? "1 hour" : `${count} hours`),
+    days: (count: number) => (count === 1 ? "1 day" : `${count} days`),
+    weeks: (count: number) => (count === 1 ? "1 week" : `${count} weeks`),
   },
   errors: {
     unexpected: "Something went wrong. Please try again.",
@@ -268,6 +273,10 @@ export const strings = {
     admin_resigned: (actor: string) => `${actor} stepped down as admin`,
     group_renamed: (actor: string, name: string) => `${actor} renamed the group to “${name}”`,
     description_changed: (actor: string) => `${actor} changed the description`,
+    timer_on: (actor: string, span: string) =>
+      `${actor} set messages to disappear ${span} after they are sent`,
+    timer_off: (actor: string) => `${actor} turned off disappearing messages`,
+    routing_changed: (actor: string) => `${actor} changed the group’s relays`,
     removed_self: (actor: string) => `${actor} removed you from the group`,
     group_disbanded: (actor: string) => `${actor} ended the group`,
   },

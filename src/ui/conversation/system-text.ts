@@ -1,6 +1,6 @@
 // What happened in a group, in one sentence.
 import type { PersonView, SystemEvent } from "../../client/api.ts"
-import { personName } from "../state/format.ts"
+import { personName, span } from "../state/format.ts"
 import { strings } from "../strings.ts"
 
 export function systemText(change: SystemEvent, self: string | undefined): string {
@@ -21,9 +21,14 @@ export function systemText(change: SystemEvent, self: string | undefined): strin
       return strings.system.member_left(subject(change.subject))
     case "group_renamed":
       return strings.system.group_renamed(subject(change.actor), change.name)
+    case "disappearing_timer_changed":
+      return change.seconds === 0
+        ? strings.system.timer_off(subject(change.actor))
+        : strings.system.timer_on(subject(change.actor), span(change.seconds))
     case "group_created":
     case "joined":
     case "description_changed":
+    case "routing_changed":
     case "removed_self":
     case "group_disbanded":
       return strings.system[change.event](subject(change.actor))

@@ -72,6 +72,19 @@ export function dayName(seconds: number, now: number): string {
   return (sameYear ? dayMonth : fullDate).format(seconds * 1000)
 }
 
+const spans = [
+  [604_800, "weeks"],
+  [86_400, "days"],
+  [3_600, "hours"],
+  [60, "minutes"],
+] as const
+
+/** A number of seconds as people say it: `4 weeks`, `1 day`, `90 seconds`. */
+export function span(seconds: number): string {
+  const [size, unit] = spans.find(([each]) => seconds % each === 0) ?? ([1, "seconds"] as const)
+  return strings.common[unit](seconds / size)
+}
+
 /** Host and path of a relay address, without the scheme. */
 export function relayName(url: string): string {
   return url.replace(/^wss?:\/\//, "").replace(/\/$/, "")

@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "dev/**/*.test.ts", "test/unit/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "dev/**/*.test.ts", "test/{unit,oracle,fuzz}/**/*.test.ts"],
           testTimeout: 60_000,
         },
       },

@@ -110,6 +110,11 @@ export interface GroupView {
   readonly canManage: boolean
   /** A change of ours or of others is on its way: sending waits for it. */
   readonly busy: boolean
+  /**
+   * Much has come that this device can't read, and asking the relays again did not help. It may have lost the group and
+   * need a new invitation; or a stranger posts junk. A suggestion to the user, not a fact.
+   */
+  readonly mayBeStranded: boolean
   /** Members whom we have invited and whose invitation no relay of theirs has yet, with a sentence that says why. */
   readonly undelivered: readonly { readonly pubkey: string; readonly reason: string }[]
   readonly features: readonly FeatureView[]
@@ -330,6 +335,11 @@ export interface ClientApi {
     members: readonly string[]
   }): Promise<{ groupId: string }>
   invite(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
+  /**
+   * Removes someone and invites them anew, in one change: for a member whose device has lost the group. All of the
+   * person's devices need the new invitation.
+   */
+  reinvite(groupId: string, member: string): Promise<{ epoch: number }>
   removeMembers(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
   updateGroup(groupId: string, changes: GroupChanges): Promise<{ epoch: number }>
   selfUpdate(groupId: string): Promise<{ epoch: number }>

@@ -202,6 +202,10 @@ export class Client implements ClientApi {
     return this.#with(({ membership }) => membership.invite(groupId, members))
   }
 
+  reinvite(groupId: string, member: string) {
+    return this.#with(({ membership }) => membership.reinvite(groupId, member))
+  }
+
   removeMembers(groupId: string, members: readonly string[]) {
     return this.#with(({ membership }) => membership.remove(groupId, members))
   }

@@ -5,6 +5,7 @@ import { createMarmotGroup } from "../marmot/create-group.ts"
 import { joinMarmotGroup } from "../marmot/join-group.ts"
 import { featuresOf, fingerprint, ownLeafKey, requirements, summary } from "../marmot/group-view.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
+import { salvageGroup } from "../marmot/salvage.ts"
 
 export const marmotEngine = {
   apply,
@@ -18,6 +19,7 @@ export const marmotEngine = {
   fingerprint,
   groupRecords,
   restoreGroup,
+  salvageGroup,
 }
 
 export type Engine = typeof marmotEngine

@@ -7,6 +7,8 @@ import type {
   Intent,
   MarmotGroup,
 } from "../marmot/engine-types.ts"
+import { MarmotError } from "../marmot/error.ts"
+import type { StoredRecord } from "../store/types.ts"
 import { ClientError } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
@@ -33,6 +35,8 @@ export interface GroupsOptions {
   changed(): void
 }
 
+/** Copies of events that relays have, too: without one, the event is fetched or has had its time. */
+const REFETCHABLE = "unopened/"
 const LONGEST_TIMER_MS = 24 * 3_600_000
 const RETRY_MS = 5_000
 /** How long a caller waits for a change; the change itself goes on. */
@@ -54,14 +58,44 @@ export class Groups {
   async load(device: DeviceIdentity): Promise<void> {
     const { chats, world } = this.#options
     for (const { groupId } of chats.all()) {
+      const damaged: string[] = []
+      const options = { damaged: (sort: string) => void damaged.push(sort) }
+      let rows: readonly StoredRecord[] = []
       try {
-        const rows = await world.store.range("groups", groupId)
-        const records = new Map(rows.map((row) => [row.sort, row.value]))
-        const group = world.engine.restoreGroup(records, device)
-        this.#held.load(groupId, { group, records: world.engine.groupRecords(group) })
+        rows = await world.store.range("groups", groupId, options)
       } catch (error) {
-        world.log("a stored group cannot be read", error)
+        // One group that can't be read must not stop the account.
+        world.log("the records of a group cannot be read", error)
       }
+      const records = new Map(rows.map((row) => [row.sort, row.value]))
+      this.#held.load(groupId, this.#restored(groupId, records, damaged, device))
+    }
+  }
+
+  /** Behaviour §8.10: what is required and can't be read makes the copy unrecoverable. Its records stay. */
+  #restored(
+    groupId: string,
+    stored: ReadonlyMap<string, Uint8Array>,
+    damaged: readonly string[],
+    device: DeviceIdentity,
+  ): Held {
+    const { engine, log } = this.#options.world
+    try {
+      const lost = damaged.filter((name) => !name.startsWith(REFETCHABLE))
+      if (lost.length > 0) throw new MarmotError("corrupt_state", "a stored record is damaged")
+      const group = engine.restoreGroup(stored, device)
+      return { group, records: engine.groupRecords(group) }
+    } catch (error) {
+      log("a stored group cannot be read", error)
+      const group = engine.salvageGroup(groupId, stored, device)
+      // Their names are all that is needed to delete them.
+      const records = new Map(
+        [...stored.keys(), ...damaged].map((name) => [
+          name,
+          { identity: undefined, encode: () => new Uint8Array() },
+        ]),
+      )
+      return { group, records }
     }
   }
 

@@ -88,6 +88,16 @@ export class Membership {
     )
   }
 
+  /** The admin's side of the way back for a member whose device has lost the group (behaviour §8.10). */
+  async reinvite(groupId: string, member: string): Promise<{ epoch: number }> {
+    const { used } = this.#session
+    const chosen = await this.#chosen([member], groupId, { evenMembers: true })
+    const invitees = chosen.map(({ invitee }) => invitee)
+    return this.#change(groupId, { type: "invite", invitees, again: true }, (draft) =>
+      used.remember(draft, chosen),
+    )
+  }
+
   remove(groupId: string, members: readonly string[]): Promise<{ epoch: number }> {
     return this.#change(groupId, { type: "remove", members: members.map(pubkeyOf) })
   }
@@ -248,17 +258,25 @@ export class Membership {
     return groups.intend(groupId, { ...wish, intentId }, also)
   }
 
-  async #find(inputs: readonly string[], groupId?: string): Promise<readonly Finding[]> {
+  async #find(
+    inputs: readonly string[],
+    groupId?: string,
+    options: { readonly evenMembers?: boolean } = {},
+  ): Promise<readonly Finding[]> {
     const { directory, groups, world } = this.#session
     if (groupId === undefined) return directory.check(inputs, { members: new Set() })
     const group = groups.require(groupId)
-    const members = new Set(world.engine.summary(group).members)
+    const members = new Set(options.evenMembers === true ? [] : world.engine.summary(group).members)
     return directory.check(inputs, { members, requirements: world.engine.requirements(group) })
   }
 
   /** Throws `ClientError` `not_invitable`, in words for each of them, unless everyone can be added. */
-  async #chosen(inputs: readonly string[], groupId?: string): Promise<readonly Chosen[]> {
-    const findings = await this.#find(inputs, groupId)
+  async #chosen(
+    inputs: readonly string[],
+    groupId?: string,
+    options: { readonly evenMembers?: boolean } = {},
+  ): Promise<readonly Chosen[]> {
+    const findings = await this.#find(inputs, groupId, options)
     const refused = findings.filter(({ chosen }) => chosen === undefined)
     if (refused.length > 0) {
       const words = refused.map(({ input, pubkey, reason }) => {

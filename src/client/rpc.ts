@@ -31,6 +31,7 @@ export const methods = [
   "checkInvitees",
   "createGroup",
   "invite",
+  "reinvite",
   "removeMembers",
   "updateGroup",
   "selfUpdate",

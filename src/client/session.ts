@@ -314,6 +314,8 @@ export class Session {
   #oldestAsked(groupId: string): number {
     const routes = this.world.engine.summary(this.groups.require(groupId)).routes
     const relays = routes.flatMap((route) => route.relays)
+    // Nobody is asked about a copy that is lost; if it can be read again one day, it goes on where it was.
+    if (relays.length === 0) return 0
     const since = this.chats.get(groupId)?.createdAt ?? 0
     return (
       Math.min(...relays.map((url) => this.cursors.get(groupId, url) ?? since), Infinity) - OVERLAP

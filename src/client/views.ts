@@ -42,6 +42,7 @@ export function groupView(
     retentionSeconds: retention,
     canManage: standing === "active" && admins.includes(viewer.self),
     busy: isBusy(group),
+    mayBeStranded: summary.seemsStranded,
     ...more,
   }
 }

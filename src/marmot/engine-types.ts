@@ -150,7 +150,13 @@ export interface Backfill {
 /** Wishes of the local user. `intentId` is the caller's; the outcome names it. */
 export type Intent =
   | { readonly type: "send"; readonly intentId: string; readonly event: Rumor }
-  | { readonly type: "invite"; readonly intentId: string; readonly invitees: readonly Invitee[] }
+  | {
+      readonly type: "invite"
+      readonly intentId: string
+      readonly invitees: readonly Invitee[]
+      /** Leaves that the invitees have already are removed in the same Commit. */
+      readonly again?: boolean
+    }
   | { readonly type: "remove"; readonly intentId: string; readonly members: readonly string[] }
   | {
       readonly type: "update"
@@ -252,7 +258,9 @@ export interface MarmotGroup {
   readonly leaving: { readonly epoch: number } | undefined
   /** We have asked to end the group: nothing new goes out, until it has ended or we can no longer end it. */
   readonly disbanding?: Disbanding | undefined
-  /** All that stays of a group that was ended. */
+  /** Made of records that are damaged: it says what the group was, and is never stored. */
+  readonly isSalvaged?: true | undefined
+  /** All that stays of a group that was ended, or whose state is lost. */
   readonly tombstone?: Tombstone | undefined
   /** When to commit the SelfRemoves that are cached at the tip. */
   readonly autoCommitAt: number | undefined

@@ -17,6 +17,7 @@ import type {
 } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { parseRecord, writeRecord } from "./record-json.ts"
+import { cardOf } from "./salvage.ts"
 
 /** One record; two of the same name are equal exactly if their identities are the same value (`===`). */
 export interface GroupRecord {
@@ -42,7 +43,17 @@ type Head = Pick<
   | "backfill"
   | "sweeps"
   | "priorRoutes"
-> & { readonly version: number }
+> & {
+  readonly version: number
+  /** What must be there (§9.2). Absent in records of earlier versions. */
+  readonly manifest?: Manifest
+}
+
+interface Manifest {
+  readonly states: readonly StateId[]
+  readonly abandoned: readonly StateId[]
+  readonly pending: StateId | undefined
+}
 
 interface StoredNode {
   readonly parent: StateId | undefined
@@ -62,6 +73,8 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
 
   const head = headOf(group)
   put("head", head, JSON.stringify(head))
+  const stored = cardOf(group)
+  if (stored !== undefined) put("card", stored.card, stored.identity)
   put("intents", group.intents)
   put("welcomes", group.welcomes)
   put("seen", [...group.seen], group.seen)
@@ -117,7 +130,12 @@ function headOf(group: MarmotGroup): Head {
   const { refetchSince, backfill, sweeps, priorRoutes, disbanding, tombstone } = group
   const gates = { leaving, disbanding, tombstone }
   const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps }
-  return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, ...waiting }
+  const manifest: Manifest = {
+    states: [...group.states.keys()],
+    abandoned: [...group.abandoned.keys()],
+    pending: group.pending?.node.id,
+  }
+  return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, manifest, ...waiting }
 }
 
 function storedNode(node: StateNode): StoredNode {
@@ -142,10 +160,11 @@ function putNode(records: Map<string, GroupRecord>, prefix: string, node: StateN
 }
 
 function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentity): MarmotGroup {
-  const { version, ...head } = read(records, "head") as Head
+  const { version, manifest, ...head } = read(records, "head") as Head
   if (version !== VERSION) {
     throw new MarmotError("corrupt_state", `version ${version} of a group record is not known`)
   }
+  if (manifest !== undefined) requireAll(records, manifest)
   const states = new Map<StateId, StateNode>()
   for (const id of idsOf(records, "state/")) states.set(id, restoreNode(records, "state", id))
   if (!states.has(head.tip)) {
@@ -174,6 +193,17 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
       ]),
     ),
   }
+}
+
+/** A state that is gone could have won or lost; a Commit of ours that is gone may have been published (§9.3). */
+function requireAll(records: ReadonlyMap<string, Uint8Array>, manifest: Manifest): void {
+  const { states, abandoned, pending } = manifest
+  const names = [
+    ...states.map((id) => `state/${id}`),
+    ...abandoned.map((id) => `abandoned/${id}`),
+    ...(pending === undefined ? [] : ["pending", `staged/${pending}`]),
+  ]
+  for (const name of names) bytesOf(records, name)
 }
 
 function restoreCommit(

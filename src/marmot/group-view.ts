@@ -52,6 +52,8 @@ export function requirements(group: MarmotGroup): GroupRequirements {
 
 /** Where each feature stands, by name. */
 export function featuresOf(group: MarmotGroup): ReadonlyMap<FeatureName, FeatureStatus> {
+  // Nobody can do anything together any more.
+  if (group.tombstone !== undefined) return new Map()
   const state = readableState(group)
   return new Map(featureNames.map((name) => [name, featureStatus(state, name)]))
 }

@@ -44,7 +44,8 @@ export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undef
   }
   switch (intent.type) {
     case "invite":
-      return planInvite(mls, intent.invitees)
+      if (intent.again !== true) return planInvite(mls, intent.invitees)
+      return planReinvite(mls, intent.invitees, t.group.device.pubkey)
     case "remove":
       return planRemove(mls, intent.members, t.group.device.pubkey)
     case "update":
@@ -119,6 +120,17 @@ function planInvite(mls: GroupState, invitees: readonly Invitee[]): CommitPlan |
   if (invitees.length === 0) throw new IntentRefused("invalid_change", "nobody is to be invited")
   if (fresh.length === 0) throw new IntentRefused("already_member", "they are members already")
   return { options: { proposals: fresh.map(addProposal) }, invitees: fresh }
+}
+
+/** Joining anew after a loss (behaviour §8.10): the old leaf goes as the new one comes, so nobody is out in between. */
+function planReinvite(mls: GroupState, invitees: readonly Invitee[], self: string): CommitPlan {
+  const again = new Set(invitees.map(({ pubkey }) => pubkey))
+  if (again.size === 0) throw new IntentRefused("invalid_change", "nobody is to be invited")
+  if (again.has(self)) throw new IntentRefused("invalid_change", "you can't invite yourself")
+  const removes = factsOf(mls)
+    .leaves.filter(({ account }) => again.has(account))
+    .map((leaf): Proposal => ({ proposalType: proposalTypes.remove, removed: leaf.leafIndex }))
+  return { options: { proposals: [...removes, ...invitees.map(addProposal)] }, invitees }
 }
 
 function planRemove(mls: GroupState, accounts: readonly string[], self: string): CommitPlan {

@@ -23,7 +23,12 @@ export function becomeUnrecoverable(t: Transition): void {
 
 /** Input is stored within bounds and not looked at. */
 export function keepForRepair(t: Transition, event: NostrEvent): void {
-  const { unopened } = t.group
+  const { unopened, isSalvaged } = t.group
+  if (isSalvaged) {
+    // Its records stay as they are, and so do the relays' events.
+    t.emit({ type: "disposition", eventId: event.id, ...categorised("resource_refused") })
+    return
+  }
   if (unopened.has(event.id)) {
     t.emit({ type: "disposition", eventId: event.id, ...categorised("duplicate") })
     return

@@ -49,12 +49,18 @@ export class SealedStore implements Store {
     }
     if (limit === 0 || (before !== undefined && before <= (after ?? ""))) return []
     const rows = await this.#driver.range(table, this.#sealer.token(table, scope), options)
-    return Promise.all(
-      rows.map(async ({ sort, value }) => ({
-        sort,
-        value: await this.#sealer.open(table, { scope, sort }, value),
-      })),
+    const opened = await Promise.all(
+      rows.map(async ({ sort, value }): Promise<StoredRecord | undefined> => {
+        try {
+          return { sort, value: await this.#sealer.open(table, { scope, sort }, value) }
+        } catch (error) {
+          if (options.damaged === undefined) throw error
+          options.damaged(sort)
+          return undefined
+        }
+      }),
     )
+    return opened.filter((record) => record !== undefined)
   }
 
   async batch(ops: readonly StoreOp[]): Promise<void> {

@@ -39,6 +39,8 @@ export interface RangeOptions {
   readonly before?: string
   readonly limit?: number
   readonly reverse?: boolean
+  /** Told of each record that is not what was written under its key (its `sort`); the others are given all the same. */
+  readonly damaged?: (sort: string) => void
 }
 
 export interface StoredRecord {

@@ -20,6 +20,21 @@ export async function removeMember(
   return yes && (await app.attempt(() => app.api.removeMembers(group.groupId, [member.pubkey])))
 }
 
+/** For a member whose device has lost the group. */
+export async function reinviteMember(
+  app: AppState,
+  group: GroupView,
+  member: MemberView,
+): Promise<boolean> {
+  const yes = await app.confirmation.ask({
+    title: words.reinviteTitle(personName(member)),
+    body: words.reinviteBody,
+    action: words.reinvite,
+    danger: true,
+  })
+  return yes && (await app.attempt(() => app.api.reinvite(group.groupId, member.pubkey)))
+}
+
 export async function makeAdmin(
   app: AppState,
   group: GroupView,

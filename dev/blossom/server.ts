@@ -68,25 +68,30 @@ interface Context {
   readonly url: string
 }
 
+type Handler = (context: Context) => void | Promise<void>
+
 async function answer(context: Context): Promise<void> {
   const { request, response } = context
   // BUD-01: pages of any origin may use the server.
   response.setHeader("access-control-allow-origin", "*")
   response.setHeader("access-control-expose-headers", "x-reason")
-  const { method = "GET" } = request
-  const { pathname } = new URL(request.url ?? "/", context.url)
-  if (method === "OPTIONS") return preflight(response)
-  if (method === "PUT" && pathname === "/upload") return upload(context)
+  await handlerOf(request)(context)
+}
+
+function handlerOf({ method = "GET", url = "/" }: IncomingMessage): Handler {
+  const { pathname } = new URL(url, "http://localhost")
+  if (method === "OPTIONS") return preflight
+  if (method === "PUT" && pathname === "/upload") return upload
   const listed = /^\/list\/([0-9a-f]{64})$/.exec(pathname)?.[1]
-  if (method === "GET" && listed !== undefined) return list(context, listed)
+  if (method === "GET" && listed !== undefined) return (context) => list(context, listed)
   const sha256 = /^\/([0-9a-f]{64})(?:\.[A-Za-z0-9]+)?$/.exec(pathname)?.[1]
   if (sha256 === undefined) throw new Refusal(404, "no such address")
-  if (method === "GET" || method === "HEAD") return get(context, sha256)
-  if (method === "DELETE") return remove(context, sha256)
+  if (method === "GET" || method === "HEAD") return (context) => get(context, sha256)
+  if (method === "DELETE") return (context) => remove(context, sha256)
   throw new Refusal(405, "method not allowed")
 }
 
-function preflight(response: ServerResponse): void {
+function preflight({ response }: Context): void {
   response
     .writeHead(204, {
       "access-control-allow-methods": "GET, HEAD, PUT, DELETE",

@@ -66,7 +66,7 @@ export class BlobStorage {
     this.#infos.delete(sha256)
   }
 
-  #paths(sha256: string) {
+  #paths(sha256: string): { readonly blob?: string; readonly card?: string } {
     if (this.#folder === undefined) return {}
     return {
       blob: join(this.#folder, `${sha256}.bin`),

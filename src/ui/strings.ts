@@ -253,7 +253,12 @@ export const strings = {
         : `You were removed from this group by ${by}. You can still read what you received.`,
     left: "You left this group. You can still read what you received.",
     unrecoverable:
-      "This device lost track of the group’s keys and can’t read new messages. Ask an admin to remove you and invite you again.",
+      "This device has lost the keys of this group and can’t read new messages. What you received is still here. To come back, ask an admin for a new invitation.",
+    mayBeStranded:
+      "Messages arrive that this device can’t read. It may have lost touch with the group; or somebody is sending junk. If others write and you don’t see it, ask an admin for a new invitation.",
+    askAgain: "Copy a message for an admin",
+    askAgainText: (name: string, npub: string) =>
+      `My device has lost our group “${name}” and can’t read it any more. Please invite me again: open the group, choose me in the list of members, then “Remove and invite again”. My address: ${npub}`,
     disbanded: "This group was ended. You can still read what you received.",
     forget: "Delete from this device",
     forgetTitle: "Delete this conversation?",
@@ -297,6 +302,10 @@ export const strings = {
     makeAdmin: "Make admin",
     dismissAdmin: "Dismiss as admin",
     stepDown: "Step down as admin",
+    reinvite: "Remove and invite again",
+    reinviteTitle: (name: string) => `Remove ${name} and invite again?`,
+    reinviteBody:
+      "For somebody whose device has lost this group. They come back when they accept the new invitation, and can read what is sent from now on. Ask them first, on another way, whether it was really them who asked.",
     remove: "Remove from group",
     makeAdminTitle: (name: string) => `Make ${name} an admin?`,
     makeAdminBody: "Admins can invite and remove people, rename the group and choose other admins.",

@@ -1,4 +1,4 @@
-// Errors of the Nostr layer: two classes (what came over a relay, what a signer did), each with stable codes.
+// Errors of the Nostr layer: three classes (what came over a relay, what a signer or a media server did), each with stable codes.
 
 export type RelayErrorCode =
   /** A value that is not a NIP-01 event, or that cannot be one (lone surrogates, non-integers, too large). */
@@ -58,6 +58,33 @@ export class SignerError extends Error {
   constructor(code: SignerErrorCode, message: string) {
     super(message)
     this.name = "SignerError"
+    this.code = code
+  }
+}
+
+export type BlossomErrorCode =
+  /** No server is configured, or none that may be contacted. */
+  | "no_server"
+  /** No connection, no answer in time, or a connection that broke. */
+  | "unreachable"
+  /** The server does not have the blob. */
+  | "not_found"
+  /** Above our limit or the server's. */
+  | "too_large"
+  /** Any other refusal. */
+  | "refused"
+  /** The server's bytes have another hash than they should. */
+  | "wrong_hash"
+  /** An answer to an upload that is no blob descriptor. */
+  | "bad_answer"
+
+/** Everything that the Blossom client throws on purpose. */
+export class BlossomError extends Error {
+  readonly code: BlossomErrorCode
+
+  constructor(code: BlossomErrorCode, message: string) {
+    super(message)
+    this.name = "BlossomError"
     this.code = code
   }
 }

@@ -31,6 +31,8 @@ export async function performEffects(
   effects: readonly Effect[],
   ports: EffectPorts,
 ): Promise<void> {
+  const delivered = effects.flatMap((effect) => (effect.type === "deliver" ? [effect.event] : []))
+  await ports.timeline.foresee(draft, group.groupId, delivered)
   for (const effect of effects) await perform(draft, group.groupId, effect, ports)
 }
 

@@ -100,9 +100,11 @@ export class RecordMap<V> {
   }
 }
 
+const encoder = new TextEncoder()
+
 /** A record of this folder as bytes: JSON; byte strings inside are hex or base64. */
 export function encodeRecord(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value))
+  return encoder.encode(JSON.stringify(value))
 }
 
 /** The store has authenticated the bytes: this program wrote them, so callers may trust their shape. */

@@ -67,6 +67,14 @@ export const timeOf = (record: TimelineRecord): number => Math.floor(msOf(record
  * every time; beyond 2^53 it is rounded, everywhere alike.
  */
 export function sortOf(record: TimelineRecord): string {
-  const place = record.type === "message" ? `m:${record.rumor.id}` : `e:${record.id}`
-  return `${BigInt(msOf(record)).toString().padStart(20, "0")}:${place}`
+  return record.type === "message"
+    ? messageSort(record.rumor)
+    : `${timeSort(record.seenAt)}:e:${record.id}`
 }
+
+/** The same, for a message whose record is yet to be made. */
+export function messageSort(rumor: Rumor): string {
+  return `${timeSort(rumorMs(rumor))}:m:${rumor.id}`
+}
+
+const timeSort = (ms: number) => BigInt(ms).toString().padStart(20, "0")

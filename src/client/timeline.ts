@@ -8,7 +8,7 @@ import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { systemRowEvent, systemRowOf } from "../marmot/system-rows.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
-import { MAX_AHEAD_MS, msOf, sortOf } from "./timeline-records.ts"
+import { MAX_AHEAD_MS, messageSort, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
 
 /** Where an inner id (or a row's id) is in the timeline. */
@@ -38,10 +38,15 @@ interface NewMessageRecord extends Omit<MessageRecord, "type" | "arrival" | "exp
   readonly expiresAt?: number | undefined
 }
 
+/** For as many messages as this, a look at each is as good as one at all. */
+const FEW = 4
+
 export class Timeline {
   readonly #store: Store
   readonly #chats: Chats
   readonly #clock: TimelineClock
+  /** Ids that a step has found to have no place. */
+  readonly #absent = new WeakMap<Draft, Set<string>>()
 
   constructor(store: Store, chats: Chats, clock: TimelineClock) {
     this.#store = store
@@ -74,6 +79,30 @@ export class Timeline {
     const place = await this.#place(draft, groupId, messageId)
     const record = place && (await this.#read(draft, groupId, place))
     return record === undefined || this.#isOver(record) ? undefined : record
+  }
+
+  /**
+   * Looks once where many messages would stand, so that `deliver` need not look for each of them: an id has a place
+   * only if its message stands where its time puts it, shown or hidden.
+   */
+  async foresee(draft: Draft, groupId: string, rumors: readonly Rumor[]): Promise<void> {
+    const sorts = rumors.map(messageSort).sort()
+    const [first, last] = [sorts[0], sorts.at(-1)]
+    if (first === undefined || last === undefined || sorts.length < FEW) return
+    const limit = sorts.length
+    // Just before the first and just after the last one: both bounds are exclusive.
+    const options = { after: first.slice(0, -1), before: `${last}~`, limit }
+    const found = await Promise.all(
+      [groupId, hiddenScope(groupId)].map((scope) => this.#store.range("timeline", scope, options)),
+    )
+    // So much is there that a look at each is no worse.
+    if (found.some((rows) => rows.length === limit)) return
+    const taken = new Set(found.flat().map(({ sort }) => sort))
+    const absent = this.#absent.get(draft) ?? new Set()
+    this.#absent.set(draft, absent)
+    for (const rumor of rumors) {
+      if (!taken.has(messageSort(rumor))) absent.add(`${groupId} ${rumor.id}`)
+    }
   }
 
   /** Shows an application event. A second time for one id changes nothing. */
@@ -269,7 +298,10 @@ export class Timeline {
   }
 
   async #place(draft: Draft, groupId: string, id: string): Promise<Place | undefined> {
-    return (await this.#stored(draft, placeKey(groupId, id))) as Place | undefined
+    const key = placeKey(groupId, id)
+    const isAbsent = this.#absent.get(draft)?.has(`${groupId} ${id}`) === true
+    if (isAbsent && draft.written("timeline", key) === undefined) return undefined
+    return (await this.#stored(draft, key)) as Place | undefined
   }
 
   #stored(draft: Draft, key: StoreKey): Promise<unknown> {

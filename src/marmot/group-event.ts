@@ -80,22 +80,22 @@ export function openGroupEvent(
 
 /** Exactly one `h`, at most one `expiration`, and no other tag (§7.1). */
 function addressOf(event: NostrEvent): string {
-  const invalid = new MarmotError(
-    "invalid_event",
-    "the tags of a group message are not as they must be",
-  )
   const found = new Map<string, string>()
   for (const [name, value, ...more] of event.tags) {
     if (name === undefined || value === undefined || more.length > 0 || found.has(name))
-      throw invalid
-    if (name !== "h" && name !== "expiration") throw invalid
+      throw invalidTags()
+    if (name !== "h" && name !== "expiration") throw invalidTags()
     found.set(name, value)
   }
   const address = found.get("h")
   const expiration = found.get("expiration")
-  if (!isHex32(address)) throw invalid
-  if (expiration !== undefined && !isU64(expiration)) throw invalid
+  if (!isHex32(address)) throw invalidTags()
+  if (expiration !== undefined && !isU64(expiration)) throw invalidTags()
   return address
+}
+
+function invalidTags(): MarmotError {
+  return new MarmotError("invalid_event", "the tags of a group message are not as they must be")
 }
 
 function isU64(text: string): boolean {

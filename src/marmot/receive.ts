@@ -64,6 +64,8 @@ function parsed(t: Transition, event: NostrEvent): Parsed {
 }
 
 function isOurs(t: Transition, nostrGroupId: string): boolean {
+  const { tip } = t
+  if (tip.mls !== undefined && routeOf(tip.mls).nostrGroupId === nostrGroupId) return true
   const routes = [...t.group.states.values()].flatMap((node) => node.mls ?? []).map(routeOf)
   return [...routes, ...t.group.priorRoutes].some((route) => route.nostrGroupId === nostrGroupId)
 }

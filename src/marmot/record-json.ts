@@ -7,11 +7,13 @@ interface TaggedBytes {
   readonly $bytes: string
 }
 
+const encoder = new TextEncoder()
+
 export function writeRecord(value: unknown): Uint8Array {
   const json = JSON.stringify(value, (_key, item: unknown) =>
     item instanceof Uint8Array ? { $bytes: toBase64(item) } : item,
   )
-  return new TextEncoder().encode(json)
+  return encoder.encode(json)
 }
 
 /** Throws `MarmotError` `corrupt_state` for what `writeRecord` can't have written. */

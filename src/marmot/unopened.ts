@@ -25,17 +25,19 @@ export function open(
 ): { readonly node: StateNode; readonly message: Uint8Array } | undefined {
   const { states, pending, abandoned } = t.group
   const own = [...(pending === undefined ? [] : [pending]), ...abandoned.values()]
-  const candidates = [t.tip, ...states.values(), ...own.map(({ node }) => node)]
-  const failed = tried.get(event) ?? new WeakSet()
+  // What was made last is what is spoken in most of the time.
+  const candidates = [...[...states.values()].reverse(), ...own.map(({ node }) => node)]
+  let failed = tried.get(event)
   for (const node of candidates) {
     if (node.mls === undefined) continue
     const key = eventKey(t.env.crypto, node.mls)
-    if (failed.has(key)) continue
+    if (failed?.has(key) === true) continue
     const message = openGroupEvent(key, payload)
     if (message !== undefined) return { node, message }
+    failed ??= new WeakSet()
     failed.add(key)
   }
-  tried.set(event, failed)
+  if (failed !== undefined) tried.set(event, failed)
   return undefined
 }
 

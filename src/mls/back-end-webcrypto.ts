@@ -69,11 +69,16 @@ export function webCryptoKem(name: KemName): KemBackEnd | undefined {
   }
 }
 
-/** A view that WebCrypto's types accept; copied only if the bytes are in shared memory. */
+/** What WebCrypto's types accept; copied only if the bytes are in shared memory. */
 function source(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes
-  if (!(buffer instanceof ArrayBuffer)) return new Uint8Array(bytes)
-  return new Uint8Array(buffer, bytes.byteOffset, bytes.length)
+  return isUnshared(bytes) ? bytes : new Uint8Array(bytes)
+}
+
+/** Most pages have no shared memory. Where there is none, asking a small array for its buffer only makes it larger. */
+const canShare = typeof SharedArrayBuffer !== "undefined"
+
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return !canShare || bytes.buffer instanceof ArrayBuffer
 }
 
 function gcm(nonce: Uint8Array, aad: Uint8Array): AesGcmParams {

@@ -98,7 +98,17 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
 }
 
 const EMPTY = new Uint8Array()
-const utf8 = (text: string) => new TextEncoder().encode(text)
+const encoder = new TextEncoder()
+const utf8 = (text: string) => encoder.encode(text)
+
+const known = new Map<string, Uint8Array>()
+
+/** The bytes of one of the few labels that there are, "MLS 1.0 " before it. */
+function labelBytes(label: string): Uint8Array {
+  const bytes = known.get(label) ?? utf8(labels.prefix + label)
+  if (known.size < 64) known.set(label, bytes)
+  return bytes
+}
 const platformRandom = (length: number) => crypto.getRandomValues(new Uint8Array(length))
 
 function u32(value: number): Uint8Array {
@@ -108,7 +118,7 @@ function u32(value: number): Uint8Array {
 /** `SignContent` and `EncryptContext` (§5.1.2, §5.1.3): both are two vectors. */
 function labelled(label: string, content: Uint8Array): Uint8Array {
   return encode((writer, bytes: Uint8Array) => {
-    writer.opaque(utf8(labels.prefix + label))
+    writer.opaque(labelBytes(label))
     writer.opaque(bytes)
   }, content)
 }
@@ -117,7 +127,7 @@ function labelled(label: string, content: Uint8Array): Uint8Array {
 function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
   return encode((writer, bytes: Uint8Array) => {
     writer.u16(length)
-    writer.opaque(utf8(labels.prefix + label))
+    writer.opaque(labelBytes(label))
     writer.opaque(bytes)
   }, context)
 }

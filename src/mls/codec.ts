@@ -107,7 +107,8 @@ export class Reader {
 
 /** A growing buffer; `finish` gives the bytes. */
 export class Writer {
-  #buffer = new Uint8Array(256)
+  /** Engines make arrays of this length without a buffer of their own; most of what is written is no longer. */
+  #buffer = new Uint8Array(64)
   #length = 0
 
   fixed(bytes: Uint8Array): void {
@@ -181,7 +182,7 @@ export class Writer {
   #reserve(extra: number): void {
     const needed = this.#length + extra
     if (needed <= this.#buffer.length) return
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2))
+    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 4))
     larger.set(this.view())
     this.#buffer = larger
   }

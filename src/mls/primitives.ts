@@ -26,6 +26,14 @@ export function hashFunctions(name: HashName): HashFunctions {
       // RFC 5869 §2.3: "length of output keying material in octets (<= 255*HashLen)".
       if (length > 255 * hash.outputLen)
         throw new MlsError("misuse", `HKDF of ${length} bytes`, "8")
+      // One block (RFC 5869 §2.3: T(1) = HMAC(PRK, info || 0x01)), as nearly always: the same, with fewer objects.
+      if (length > 0 && length <= hash.outputLen) {
+        const block = new Uint8Array(info.length + 1)
+        block.set(info)
+        block[info.length] = 1
+        const okm = hmac(hash, prk, block)
+        return length === okm.length ? okm : okm.slice(0, length)
+      }
       return expand(hash, prk, info, length)
     },
   }

@@ -115,6 +115,8 @@ export function messageKey(
   return { key, tree: withRatchet(opened.tree, leaf, kind, { ...next, skipped }) }
 }
 
+const [LEFT, RIGHT] = [new TextEncoder().encode("left"), new TextEncoder().encode("right")]
+
 /** Derives what leads to `leaf`; secrets above it go as their children appear (§9.2). */
 function openLeaf(
   crypto: MlsCrypto,
@@ -131,10 +133,9 @@ function openLeaf(
   for (const above of down) {
     const secret = subtrees.get(above)
     if (secret === undefined) continue
-    const child = (side: string) =>
-      crypto.expandWithLabel(secret, labels.tree, new TextEncoder().encode(side), size)
-    subtrees.set(left(above), child("left"))
-    subtrees.set(right(above), child("right"))
+    const child = (side: Uint8Array) => crypto.expandWithLabel(secret, labels.tree, side, size)
+    subtrees.set(left(above), child(LEFT))
+    subtrees.set(right(above), child(RIGHT))
     subtrees.delete(above)
   }
   const secret = subtrees.get(node)

@@ -275,8 +275,10 @@ function eventHash(event: UnsignedEvent): Uint8Array {
   // JSON.stringify writes a lone surrogate, and nothing else, as \udxxx: look at the strings, not at the JSON.
   if (!isWellFormed(content) || !tags.every((tag) => tag.every(isWellFormed)))
     throw new RelayError("invalid_event", "text with lone surrogates")
-  return sha256(new TextEncoder().encode(json))
+  return sha256(encoder.encode(json))
 }
+
+const encoder = new TextEncoder()
 
 const isTimestamp = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0

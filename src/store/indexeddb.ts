@@ -1,5 +1,6 @@
 // Storage in browsers: IndexedDB. One transaction a batch, with strict durability; no crypto inside of one.
 
+import { unwrap } from "idb"
 import { createHeader, unwrapDataKey } from "./data-key.ts"
 import { asStoreError, deleteDatabase, openDatabase } from "./database.ts"
 import type { Driver, SealedOp } from "./driver.ts"
@@ -83,14 +84,12 @@ export class IndexedDbDriver implements Driver {
       const names = [...new Set(ops.map((op) => op.table))]
       const transaction = this.#database.transaction(names, "readwrite", { durability: "strict" })
       try {
+        // A request that fails aborts the transaction, whose end is what counts: nobody listens to each of them.
+        const raw = unwrap(transaction)
         for (const { table, token, sort, value } of ops) {
-          const rows = transaction.objectStore(table)
-          const request =
-            value === undefined
-              ? rows.delete([token, sort])
-              : rows.put({ k: [token, sort], v: value })
-          // A request that fails aborts the transaction, whose end is what counts.
-          request.catch(() => undefined)
+          const rows = raw.objectStore(table)
+          if (value === undefined) rows.delete([token, sort])
+          else rows.put({ k: [token, sort], v: value })
         }
       } catch (error) {
         transaction.abort()

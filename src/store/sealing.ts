@@ -29,6 +29,7 @@ export class Sealer {
   readonly #sealKey: CryptoKey
   readonly #nameKey: Uint8Array
   readonly #tokens = new Map<string, string>()
+  readonly #prefixes = new Map<string, Uint8Array>()
 
   private constructor(sealKey: CryptoKey, nameKey: Uint8Array) {
     this.#sealKey = sealKey
@@ -63,7 +64,7 @@ export class Sealer {
    */
   async seal(table: TableName, key: StoreKey, value: Uint8Array): Promise<Uint8Array> {
     const iv = crypto.getRandomValues(new Uint8Array(nonceLength))
-    const parameters = { name: "AES-GCM", iv, additionalData: associatedData(table, key) }
+    const parameters = { name: "AES-GCM", iv, additionalData: this.#associatedData(table, key) }
     const ciphertext = new Uint8Array(
       await crypto.subtle.encrypt(parameters, this.#sealKey, asBufferSource(value)),
     )
@@ -74,13 +75,25 @@ export class Sealer {
     return sealed
   }
 
+  #associatedData(table: TableName, { scope, sort }: StoreKey): Uint8Array<ArrayBuffer> {
+    const name = `${table}/${scope}`
+    const prefix = this.#prefixes.get(name) ?? lengthPrefixed([table, scope], sealVersion)
+    if (this.#prefixes.size >= tokenCacheSize) this.#prefixes.clear()
+    this.#prefixes.set(name, prefix)
+    const end = lengthPrefixed([sort])
+    const bytes = new Uint8Array(prefix.length + end.length)
+    bytes.set(prefix)
+    bytes.set(end, prefix.length)
+    return bytes
+  }
+
   /** Throws `StoreError` `tampered` for whatever `seal` did not return for this table and key. */
   async open(table: TableName, key: StoreKey, sealed: Uint8Array): Promise<Uint8Array> {
     if (sealed.length < sealOverhead || sealed[0] !== sealVersion) throw tampered(table)
     const parameters = {
       name: "AES-GCM",
       iv: asBufferSource(sealed.subarray(1, headerLength)),
-      additionalData: associatedData(table, key),
+      additionalData: this.#associatedData(table, key),
     }
     const ciphertext = asBufferSource(sealed.subarray(headerLength))
     try {
@@ -96,6 +109,7 @@ export function asBufferSource(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return isUnshared(bytes) ? bytes : bytes.slice()
 }
 
+const encoder = new TextEncoder()
 const nonceLength = 12
 const headerLength = 1 + nonceLength
 const tokenCacheSize = 4096
@@ -107,12 +121,9 @@ const hkdf = (label: string) => ({
   info: new TextEncoder().encode(label),
 })
 
-const associatedData = (table: TableName, key: StoreKey) =>
-  lengthPrefixed([table, key.scope, key.sort], sealVersion)
-
 /** Each string as UTF-8 behind its length (4 bytes, big-endian), so that no two lists give the same bytes. */
 function lengthPrefixed(strings: readonly string[], version?: number): Uint8Array<ArrayBuffer> {
-  const encoded = strings.map((text) => new TextEncoder().encode(text))
+  const encoded = strings.map((text) => encoder.encode(text))
   const start = version === undefined ? 0 : 1
   const bytes = new Uint8Array(encoded.reduce((sum, each) => sum + 4 + each.length, start))
   const view = new DataView(bytes.buffer)
@@ -126,8 +137,11 @@ function lengthPrefixed(strings: readonly string[], version?: number): Uint8Arra
   return bytes
 }
 
+/** Most pages have no shared memory. */
+const canShare = typeof SharedArrayBuffer !== "undefined"
+
 const isUnshared = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
-  bytes.buffer instanceof ArrayBuffer
+  !canShare || bytes.buffer instanceof ArrayBuffer
 
 const tampered = (table: TableName) =>
   new StoreError("tampered", `a record of table ${table} is not what was stored under its key`)

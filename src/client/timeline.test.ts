@@ -295,3 +295,51 @@ test("a row of a Commit carries the kind 1210 event that others make of it", asy
     undefined,
   ])
 })
+
+describe("many messages at once", () => {
+  const rumors = Array.from({ length: 12 }, (_, i) => message(100 + i, `message ${i}`))
+
+  test("one look finds what is there, shown or hidden, and each message stays there once", async () => {
+    const { run, timeline, deliver, contents, unread, stored } = await setup()
+    const [shown, hidden] = [rumors[3], rumors[7]]
+    if (shown === undefined || hidden === undefined) throw new Error("no messages")
+    await deliver(shown)
+    await deliver(hidden)
+    await run((draft) => timeline.withdraw(draft, GROUP, hidden.id))
+    const before = await stored()
+    const late = message(105, "another of the same time")
+    await deliver(late)
+    await run(async (draft) => {
+      // One of them twice in the same step.
+      await timeline.foresee(draft, GROUP, [...rumors, ...rumors.slice(0, 1)])
+      for (const rumor of [...rumors, ...rumors.slice(0, 1)]) {
+        await timeline.deliver(draft, GROUP, {
+          rumor,
+          own: false,
+          delivery: { status: "received" },
+        })
+      }
+    })
+    const expected = rumors.map(({ content }) => content)
+    const found = await contents()
+    expect(found.filter((content) => content !== late.content)).toEqual(expected)
+    expect(found).toHaveLength(13)
+    expect(unread()).toBe(13)
+    // A record and its place for each of the eleven that are new.
+    expect(await stored()).toBe(before + 22)
+  })
+
+  test("where more is there than is asked for, each is looked for by itself", async () => {
+    const { run, timeline, deliver, contents } = await setup()
+    for (const rumor of rumors) await deliver(rumor)
+    const again = rumors.slice(4, 10)
+    await run(async (draft) => {
+      await timeline.foresee(draft, GROUP, again)
+      for (const rumor of again) {
+        const delivery = { status: "received" } as const
+        await timeline.deliver(draft, GROUP, { rumor, own: false, delivery })
+      }
+    })
+    expect(await contents()).toEqual(rumors.map(({ content }) => content))
+  })
+})

@@ -6,6 +6,7 @@ import { joinMarmotGroup } from "../marmot/join-group.ts"
 import { featuresOf, fingerprint, ownLeafKey, requirements, summary } from "../marmot/group-view.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
 import { salvageGroup } from "../marmot/salvage.ts"
+import { statesOf, wipe } from "../marmot/wipe.ts"
 
 export const marmotEngine = {
   apply,
@@ -20,6 +21,8 @@ export const marmotEngine = {
   groupRecords,
   restoreGroup,
   salvageGroup,
+  statesOf,
+  wipe,
 }
 
 export type Engine = typeof marmotEngine

@@ -129,8 +129,11 @@ export class Groups {
     const { engine, crypto, random } = this.#options.world
     const env = { crypto, now: draft.now, random }
     const step = await engine.apply(this.require(groupId, draft), input, env)
-    await this.adopt(draft, step.group, step.effects)
-    return step.effects
+    const { group, effects, released = [] } = step
+    await this.adopt(draft, group, effects)
+    // Only now nobody can go back to them.
+    draft.swap(() => engine.wipe(released, group))
+    return effects
   }
 
   /** Takes a group's new value: the successor of the old one, or a new group. */
@@ -177,7 +180,11 @@ export class Groups {
   /** Discards the cryptographic state of a copy; a step that follows may adopt a new one. */
   discard(draft: Draft, groupId: string): void {
     const held = this.#held.get(groupId, draft)
-    if (held !== undefined) this.#write(draft, groupId, held.records, new Map())
+    if (held !== undefined) {
+      const { wipe, statesOf } = this.#options.world.engine
+      this.#write(draft, groupId, held.records, new Map())
+      draft.swap(() => wipe(statesOf(held.group), undefined))
+    }
     this.#held.set(draft, groupId, undefined)
     draft.after(() => this.#options.changed())
   }

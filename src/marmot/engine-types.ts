@@ -401,6 +401,8 @@ export interface WelcomePreview {
 }
 
 /** What the application reads off a group. */
+  /** States that the successor does not retain: to be wiped once it is stored. */
+  readonly released?: readonly GroupState[]
 export interface GroupSummary {
   readonly groupId: string
   readonly name: string

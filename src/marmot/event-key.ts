@@ -14,3 +14,9 @@ export function eventKey(crypto: MlsCrypto, state: GroupState): Uint8Array {
   known.set(state.epochSecrets, key)
   return key
 }
+
+/** The state's outer key, if it was ever asked for. */
+export function knownEventKeys(state: GroupState): Uint8Array[] {
+  const cached = known.get(state.epochSecrets)
+  return cached === undefined ? [] : [cached]
+}

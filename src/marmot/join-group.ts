@@ -33,7 +33,12 @@ export async function joinMarmotGroup(
   params: WelcomeToJoin,
 ): Promise<JoinedMarmotGroup> {
   const { welcome, keyPackages, device } = params
-  const joined = await joinGroup(mlsContext(env), { welcome, keyPackages })
+  // The group's states wipe what they own; the KeyPackage may open another invitation.
+  const copies = keyPackages.map((own) => ({
+    ...own,
+    encryptionPrivateKey: own.encryptionPrivateKey.slice(),
+  }))
+  const joined = await joinGroup(mlsContext(env), { welcome, keyPackages: copies })
   const { state } = joined
   validateGroupState(state)
   const signer = accountOfLeaf(state, joined.signer)

@@ -16,6 +16,7 @@ import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { adminPolicyProposal, stage } from "./local-commit.ts"
 import { sealForGroup } from "./local-send.ts"
+import { retired } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
 /**
@@ -28,7 +29,7 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
   const self = t.group.device.pubkey
   const { leaves } = factsOf(mls)
   if (leaves.length === 1) {
-    t.set({ standing: "left", intents: [] })
+    t.set({ standing: "left", intents: [], ...retired(t.group) })
     t.emit({ type: "ended", how: "left", actor: undefined })
     t.completeIntent(intent.intentId)
     return

@@ -3,24 +3,23 @@
 import { decodeGroupState, MlsError } from "../mls/index.ts"
 import type { DeviceIdentity, MarmotGroup, StateNode, Tombstone } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { factsOf } from "./group-facts.ts"
 import { pathTo, tipOf } from "./graph.ts"
 import { parseRecord } from "./record-json.ts"
+import { tombstoneOf } from "./settle.ts"
 
 /** What the group was when it was stored last; kept apart from the states, so that it outlives them. */
 interface Card extends Tombstone {
   readonly epoch: number
 }
 
-const NOTHING: Card = { epoch: 0, name: "", description: "", members: [], admins: [] }
+const NOTHING: Card = { epoch: 0, name: "", description: "", members: [], admins: [], retention: 0 }
 
 /** The card and the value that it changes with; `undefined` for a group of which nothing more is kept than that. */
 export function cardOf(group: MarmotGroup): { card: Card; identity: unknown } | undefined {
   if (group.tombstone !== undefined) return undefined
   const state = pathTo(group.states, group.tip).findLast((node) => node.mls !== undefined)?.mls
   if (state === undefined) return undefined
-  const { name, description, members, admins } = factsOf(state)
-  const card = { epoch: tipOf(group).epoch, name, description, members, admins }
+  const card = { epoch: tipOf(group).epoch, ...tombstoneOf(state) }
   return { card, identity: group.tip }
 }
 
@@ -80,9 +79,7 @@ function newestState(records: ReadonlyMap<string, Uint8Array>): Card | undefined
     if (messageKeys === undefined) return []
     const card = attempt(() => {
       const state = decodeGroupState({ epoch, messageKeys })
-      const { name: title, description, members, admins } = factsOf(state)
-      const number = Number(state.groupContext.epoch)
-      return { epoch: number, name: title, description, members, admins }
+      return { epoch: Number(state.groupContext.epoch), ...tombstoneOf(state) }
     })
     return card ?? []
   })

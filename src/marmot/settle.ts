@@ -10,6 +10,7 @@ import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { dropResend, resend, resendStale } from "./resend.ts"
 import type { Transition } from "./transition.ts"
 
+import { withoutSecrets } from "./wipe.ts"
 /**
  * Withdraws what only the old path carried, shows what the new one brings, ends the membership if it says so, and
  * releases what left the horizon. `before`: the canonical states until now.
@@ -120,13 +121,18 @@ function endMembership(t: Transition, node: StateNode): void {
   })
 }
 
-/** Nothing can be opened or decided here any more: only the last state that can be read is kept (behaviour §9.1). */
-function retired(group: MarmotGroup): Partial<MarmotGroup> {
+/** Nothing can be opened or decided here any more: who was in the group is kept, and no secret (behaviour §9.1). */
+export function retired(group: MarmotGroup): Partial<MarmotGroup> {
   const path = pathTo(group.states, group.tip)
   const kept = [path.findLast((node) => node.mls !== undefined), path.at(-1)]
   const none = new Map<string, never>()
   return {
-    states: new Map(kept.flatMap((node) => (node === undefined ? [] : [[node.id, node] as const]))),
+    states: new Map(
+      kept.flatMap((node) => {
+        if (node === undefined) return []
+        return [[node.id, { ...node, mls: node.mls && withoutSecrets(node.mls) }] as const]
+      }),
+    ),
     apps: none,
     seen: none,
     proposalIds: undefined,
@@ -151,7 +157,7 @@ function buried(group: MarmotGroup, end: StateNode): Partial<MarmotGroup> {
   }
 }
 
-function tombstoneOf(state: GroupState): Tombstone {
+export function tombstoneOf(state: GroupState): Tombstone {
   const { name, description, members, admins, retention } = factsOf(state)
   return { name, description, members, admins, retention: Number(retention) }
 }

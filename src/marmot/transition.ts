@@ -1,6 +1,6 @@
 // A step of the engine while it is being taken: the successor so far and the effects so far.
 
-import type { MlsContext } from "../mls/index.ts"
+import type { GroupState, MlsContext } from "../mls/index.ts"
 import { accountService } from "./account-service.ts"
 import { tipOf } from "./graph.ts"
 import type {
@@ -13,6 +13,7 @@ import type {
   StateNode,
   Step,
 } from "./engine-types.ts"
+import { statesOf } from "./wipe.ts"
 
 /**
  * Lives inside one call of `apply`. Every value that it holds is immutable; `set` replaces the successor, and a step
@@ -31,9 +32,12 @@ export class Transition {
   /** The event at hand came from a relay while we listened. */
   isNews = false
   readonly #effects: Effect[] = []
+  /** Every MLS state that the step began with or made, by what no two epochs share. */
+  readonly #touched = new Map<GroupState["epochSecrets"], GroupState>()
 
   constructor(group: MarmotGroup, env: EngineEnv) {
     this.group = group
+    for (const state of statesOf(group)) this.#touched.set(state.epochSecrets, state)
     this.env = env
     this.mls = mlsContext(env)
   }
@@ -47,6 +51,7 @@ export class Transition {
   }
 
   putState(node: StateNode): void {
+    if (node.mls !== undefined) this.#touched.set(node.mls.epochSecrets, node.mls)
     this.set({ states: new Map(this.group.states).set(node.id, node) })
   }
 
@@ -74,7 +79,9 @@ export class Transition {
   /** Takes nothing more: what it made belongs to others now. */
   finish(): Step {
     this.#apps = undefined
-    return { group: this.group, effects: this.#effects }
+    const kept = new Set(statesOf(this.group).map((state) => state.epochSecrets))
+    const released = [...this.#touched].flatMap(([key, state]) => (kept.has(key) ? [] : [state]))
+    return { group: this.group, effects: this.#effects, released }
   }
 }
 

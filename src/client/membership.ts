@@ -206,9 +206,15 @@ export class Membership {
    */
   async #discard(draft: Draft, groupId: string, members: readonly string[]): Promise<void> {
     const { groups, outbox, welcomes, reinviter, seen, timeline } = this.#session
+    const waiting = groups.get(groupId, draft)?.intents ?? []
+    const unsaid = waiting.flatMap((wish) => (wish.type === "send" ? [wish.event.id] : []))
+    draft.after(() => {
+      const error = new ClientError("not_active", "This was wanted in an earlier membership.")
+      for (const { intentId } of waiting) groups.waiters.reject(intentId, error)
+    })
     groups.discard(draft, groupId)
     const reason = "You were not in this group for a while. Send it again."
-    for (const messageId of outbox.giveUpMessages(draft, groupId)) {
+    for (const messageId of [...unsaid, ...outbox.giveUpMessages(draft, groupId)]) {
       const delivery = { status: "failed", reason, relays: [] } as const
       await timeline.setDelivery(draft, groupId, messageId, { delivery })
     }

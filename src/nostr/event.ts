@@ -97,12 +97,14 @@ export function verifyWith(check: SignatureCheck | undefined): void {
   backEnd = check
 }
 
-/** What a simulation puts in the place of BIP-340 when thousands of events are signed; hex like the functions here. */
+/** What a simulation puts in the place of curve arithmetic when it signs and wraps thousands of events. */
 export interface UnsafeSigning {
   /** Of a valid secret key: 64 hex characters, its x-only public key. */
   publicKey(secretKey: Uint8Array): string
-  /** 128 hex characters, which a `SignatureCheck` of the same simulation has to know. */
+  /** Of 32 bytes: 128 hex characters, which a `SignatureCheck` of the same simulation has to know. */
   sign(message: Uint8Array, secretKey: Uint8Array): string
+  /** NIP-44, 32 bytes, the same for both sides; `pubkey` is 64 hex characters. */
+  conversationKey(secretKey: Uint8Array, pubkey: string): Uint8Array
 }
 
 let unsafeSigning: UnsafeSigning | undefined
@@ -289,6 +291,7 @@ const isKind = (value: unknown): value is number =>
 function conversationKey(secretKey: Uint8Array, pubkey: string): Uint8Array {
   if (!isHex32(pubkey)) throw new SignerError("invalid", "not a public key")
   try {
+    if (unsafeSigning !== undefined) return unsafeSigning.conversationKey(secretKey, pubkey)
     return getConversationKey(secretKey, pubkey)
   } catch {
     throw new SignerError("invalid", "not a key of secp256k1")

@@ -1,0 +1,209 @@
+// What happens in a run, as plain data that its seed decides: it can be printed, and shortened item by item.
+
+import { Rng } from "./rng.ts"
+import { honestModes, relayModes } from "./sim-relay.ts"
+import type { RelayMode } from "./sim-relay.ts"
+
+/** Devices and relays by number. Times in milliseconds. */
+export type Act =
+  | { readonly type: "send"; readonly by: number; readonly times: number }
+  | { readonly type: "selfUpdate" | "rename" | "describe" | "leave"; readonly by: number }
+  | { readonly type: "invite" | "remove"; readonly by: number; readonly subject: number }
+  | { readonly type: "admins"; readonly by: number; readonly admins: readonly number[] }
+  | { readonly type: "accept"; readonly by: number }
+  | { readonly type: "kill" | "stop"; readonly by: number; readonly off: number }
+  | {
+      readonly type: "killAtWrite"
+      readonly by: number
+      readonly writes: number
+      readonly when: "before" | "after"
+      readonly off: number
+    }
+  /** The clock of a device is set. */
+  | { readonly type: "skew"; readonly by: number; readonly skew: number }
+  | {
+      readonly type: "partition"
+      readonly devices: readonly number[]
+      readonly relays: readonly number[]
+      readonly how: "hangs" | "closed"
+      readonly lasts: number
+    }
+  | { readonly type: "down"; readonly relay: number; readonly lasts: number }
+  | {
+      readonly type: "mode"
+      readonly relay: number
+      readonly mode: RelayMode
+      readonly probability: number
+      readonly lasts: number
+    }
+  | { readonly type: "forget"; readonly relay: number; readonly share: number }
+  | {
+      readonly type: "noise"
+      readonly lose: number
+      readonly duplicate: number
+      readonly delay: number
+      readonly lasts: number
+    }
+  | { readonly type: "hostile"; readonly by: number; readonly what: HostileAct }
+
+export const hostileActs = [
+  "rename",
+  "remove",
+  "become admin",
+  "broken commit",
+  "forged author",
+  "replay",
+  "junk",
+  "garbage inside",
+] as const
+export type HostileAct = (typeof hostileActs)[number]
+
+export type Item = Act & {
+  /** Since the beginning of its phase. */
+  readonly at: number
+}
+
+export interface Plan {
+  readonly seed: number
+  /** The account of each device. */
+  readonly accounts: readonly number[]
+  /** Clocks of the devices, ahead of the true time. */
+  readonly skews: readonly number[]
+  readonly relays: number
+  /** Who is invited when the group is made. */
+  readonly founders: readonly number[]
+  /** Who is an admin from the beginning, beside device 0. */
+  readonly admins: readonly number[]
+  /** Devices whose users do what no client does; they are members as others are. */
+  readonly malicious: readonly number[]
+  /** After each, faults end and the group comes to rest; so no fork is deeper than the protocol allows. */
+  readonly phases: readonly (readonly Item[])[]
+}
+
+/** So many changes of the group may be wished for in one phase: a fork reaches back five epochs at most. */
+const MAX_CHANGES = 3
+const PHASE_MS = 60_000
+/** Relay 0 tells the truth, and forgets nothing: without one such relay nothing can be promised. */
+const ANCHOR = 0
+
+export function planOf(seed: number): Plan {
+  const rng = Rng.of(seed, "plan")
+  const devices = rng.chance(0.1) ? rng.int(7, 12) : rng.int(2, 6)
+  const accounts = Array.from({ length: devices }, (_, index) => index)
+  // The last device may be the second one of somebody's.
+  if (devices > 2 && rng.chance(0.25)) accounts[devices - 1] = rng.int(1, devices - 2)
+  const relays = rng.int(1, 3)
+  const others = accounts.map((_, index) => index).slice(1)
+  const founders = others.filter(() => rng.chance(0.85))
+  const admins = founders.filter(() => rng.chance(0.4))
+  const malicious = devices > 3 && rng.chance(0.4) ? [rng.pick(others)] : []
+  const skews = accounts.map(() => (rng.chance(0.3) ? rng.int(-120_000, 120_000) : 0))
+  const shape = { devices, relays, malicious }
+  const phases = Array.from({ length: rng.int(2, 4) }, () => phaseOf(rng, shape))
+  return { seed, accounts, skews, relays, founders, admins, malicious, phases }
+}
+
+interface Shape {
+  readonly devices: number
+  readonly relays: number
+  readonly malicious: readonly number[]
+}
+
+function phaseOf(rng: Rng, shape: Shape): readonly Item[] {
+  const items: Item[] = []
+  const device = () => rng.int(0, shape.devices - 1)
+  const at = () => rng.int(0, PHASE_MS)
+  // Changes come close together more often than not: they are to meet.
+  const moment = at()
+  const together = () => (rng.chance(0.7) ? moment + rng.skewed(0, 3_000) : at())
+  const changes = rng.int(1, MAX_CHANGES)
+  if (rng.chance(0.6)) {
+    // At once, by different people: they can't know of each other.
+    const everyone = Array.from({ length: shape.devices }, (_, index) => index)
+    for (const by of rng.some(everyone, Math.max(2, changes))) {
+      items.push({ at: moment + rng.skewed(0, 400), ...changeOf(rng, shape, by) })
+    }
+  } else {
+    for (let count = changes; count > 0; count--) {
+      const by = rng.chance(0.5) ? 0 : device()
+      items.push({ at: together(), ...changeOf(rng, shape, by) })
+    }
+  }
+  for (let count = rng.int(2, 8); count > 0; count--) {
+    items.push({ at: rng.chance(0.5) ? together() : at(), type: "send", by: device(), times: 1 })
+  }
+  if (rng.chance(0.2)) {
+    items.push({ at: at(), type: "send", by: device(), times: rng.int(5, 20) })
+  }
+  for (let count = rng.int(0, 2); count > 0; count--) {
+    items.push({ at: at(), type: "accept", by: device() })
+  }
+  for (let count = rng.int(0, 5); count > 0; count--) {
+    items.push({ at: rng.chance(0.5) ? together() : at(), ...faultOf(rng, shape) })
+  }
+  for (const by of shape.malicious) {
+    for (let count = rng.int(1, 3); count > 0; count--) {
+      items.push({ at: together(), type: "hostile", by, what: rng.pick(hostileActs) })
+    }
+  }
+  return items.sort((a, b) => a.at - b.at)
+}
+
+function changeOf(rng: Rng, { devices }: Shape, by: number): Act {
+  const subject = rng.int(0, devices - 1)
+  const dice = rng.next()
+  if (dice < 0.25) return { type: "selfUpdate", by }
+  if (dice < 0.4) return { type: "rename", by }
+  if (dice < 0.45) return { type: "describe", by }
+  if (dice < 0.65) return { type: "invite", by, subject }
+  if (dice < 0.8) return { type: "remove", by, subject }
+  if (dice < 0.87) return { type: "leave", by }
+  const everyone = Array.from({ length: devices }, (_, index) => index)
+  return { type: "admins", by, admins: [0, ...rng.some(everyone.slice(1), rng.int(1, 3))] }
+}
+
+function faultOf(rng: Rng, { devices, relays }: Shape): Act {
+  const by = rng.int(0, devices - 1)
+  const relay = rng.int(0, relays - 1)
+  const lasts = rng.int(1_000, PHASE_MS)
+  // Some stay away for longer than a phase.
+  const off = rng.chance(0.2) ? rng.int(60_000, 400_000) : rng.int(0, 20_000)
+  const dice = rng.next()
+  if (dice < 0.1) return { type: "kill", by, off }
+  if (dice < 0.4) {
+    const when = rng.chance(0.5) ? "before" : "after"
+    return { type: "killAtWrite", by, writes: rng.int(0, 12), when, off }
+  }
+  if (dice < 0.45) return { type: "stop", by, off }
+  if (dice < 0.5) return { type: "skew", by, skew: rng.int(-120_000, 120_000) }
+  if (dice < 0.68) {
+    const everyone = Array.from({ length: devices }, (_, index) => index)
+    const everywhere = Array.from({ length: relays }, (_, index) => index)
+    return {
+      type: "partition",
+      devices: rng.some(everyone, rng.int(1, Math.max(1, devices - 1))),
+      relays: rng.chance(0.5) ? everywhere : rng.some(everywhere, rng.int(1, relays)),
+      how: rng.chance(0.5) ? "hangs" : "closed",
+      lasts,
+    }
+  }
+  if (dice < 0.73) return { type: "down", relay, lasts }
+  if (dice < 0.88) {
+    const mode = rng.pick(relay === ANCHOR ? honestModes : relayModes)
+    return { type: "mode", relay, mode, probability: rng.pick([0.2, 0.6, 1]), lasts }
+  }
+  if (dice < 0.91 && relay !== ANCHOR)
+    return { type: "forget", relay, share: rng.pick([0.3, 0.7, 1]) }
+  const level = () => rng.pick([0, 0.05, 0.2, 0.4])
+  return { type: "noise", lose: level(), duplicate: level(), delay: level(), lasts }
+}
+
+/** A short script of a plan. */
+export function scriptOf(plan: Plan): string {
+  const { phases, ...rest } = plan
+  const lines = phases.flatMap((items, index) => [
+    `phase ${index}:`,
+    ...items.map(({ at, ...act }) => `  ${(at / 1000).toFixed(3)} s ${JSON.stringify(act)}`),
+  ])
+  return [JSON.stringify(rest), ...lines].join("\n")
+}

@@ -1,0 +1,275 @@
+// What must hold when all is over: said naively, from what the devices show and what their engines were seen to hold.
+
+import { ClientError } from "../../src/client/api.ts"
+import type { GroupView, MessageItem } from "../../src/client/api.ts"
+import { MAX_STATES, MAX_UNOPENED } from "../../src/marmot/limits.ts"
+import type { Device } from "./device.ts"
+import type { StateInfo } from "./witness.ts"
+import type { World } from "./world.ts"
+
+export const properties = [
+  "divergent",
+  "lost",
+  "duplicated",
+  "leaked",
+  "stuck",
+  "order",
+  "rule",
+  "unbounded",
+  "defect",
+] as const
+export type Property = (typeof properties)[number]
+
+export interface Failure {
+  readonly property: Property
+  readonly text: string
+}
+
+/** A member at the end. */
+interface Member {
+  readonly device: Device
+  readonly view: GroupView
+  readonly fingerprint: string
+  readonly messages: readonly MessageItem[]
+  readonly joinEpoch: number
+}
+
+export async function check(world: World): Promise<readonly Failure[]> {
+  const failures: Failure[] = []
+  const fail = (property: Property, text: string) => failures.push({ property, text })
+  for (const device of world.devices) for (const text of device.defects) fail("defect", text)
+  if (world.unrest !== undefined) fail("stuck", world.unrest)
+
+  const members: Member[] = []
+  for (const device of world.devices.filter(({ isHonest }) => isHonest)) {
+    const view = await world.groupOf(device)
+    if (view === undefined) continue
+    const messages = await device.messages(world.groupId)
+    checkShownOnce(device, messages, fail)
+    checkSecrecy(world, device, messages, fail)
+    await checkRest(world, device, view, messages, fail)
+    checkBounds(device, messages, fail)
+    if (view.standing !== "active") continue
+    const fingerprint = JSON.stringify(await device.client?.fingerprint(world.groupId))
+    const joinEpoch = device.watched.copy?.joinEpoch ?? 0
+    members.push({ device, view, fingerprint, messages, joinEpoch })
+  }
+  checkAgreement(world, members, fail)
+  checkMessages(world, members, fail)
+  checkRules(world, members, fail)
+  return failures
+}
+
+type Fail = (property: Property, text: string) => void
+
+function checkAgreement(world: World, members: readonly Member[], fail: Fail): void {
+  const [first] = members
+  if (first === undefined) return
+  const facts = ({ view, fingerprint }: Member) =>
+    JSON.stringify([
+      fingerprint,
+      view.name,
+      view.description,
+      view.members.map(({ pubkey, isAdmin }) => [pubkey, isAdmin]),
+    ])
+  for (const member of members) {
+    if (facts(member) !== facts(first)) {
+      fail(
+        "divergent",
+        `${first.device.name} ${facts(first)} ≠ ${member.device.name} ${facts(member)}`,
+      )
+    }
+  }
+  // Who is a member in the eyes of the others must be one in their own.
+  for (const { pubkey } of first.view.members) {
+    const devices = world.devices.filter((device) => device.pubkey === pubkey)
+    if (devices.some(({ isHonest }) => !isHonest)) continue
+    const joined = devices.filter((device) => device.watched.group !== undefined)
+    // An invitation that never came is told by "stuck": it is owed until it is sent.
+    if (joined.length === 0) continue
+    if (!members.some(({ device }) => device.pubkey === pubkey)) {
+      fail("divergent", `${devices.map(({ name }) => name).join()} is a member and does not know`)
+    }
+  }
+}
+
+function checkShownOnce(device: Device, messages: readonly MessageItem[], fail: Fail): void {
+  const ids = new Set<string>()
+  const texts = new Set<string>()
+  for (const { messageId, content } of messages) {
+    if (ids.has(messageId) || texts.has(content)) {
+      fail("duplicated", `${device.name} shows ${content} twice`)
+    }
+    ids.add(messageId)
+    texts.add(content)
+  }
+}
+
+/** Nothing is shown, and no secret is held, of a state of which the account is no member. */
+function checkSecrecy(
+  world: World,
+  device: Device,
+  messages: readonly MessageItem[],
+  fail: Fail,
+): void {
+  const { states } = world.witness
+  for (const authenticator of device.watched.held) {
+    const state = states.get(authenticator)
+    if (state !== undefined && !state.members.includes(device.pubkey)) {
+      fail("leaked", `${device.name} holds epoch ${state.epoch}, without being in it`)
+    }
+  }
+  for (const { messageId, own, content } of messages) {
+    if (own) continue
+    // In which states the others have opened it.
+    const where = new Set(
+      world.devices.flatMap(({ watched }) => [...(watched.opened.get(messageId) ?? [])]),
+    )
+    const mayRead = [...where].some((name) => states.get(name)?.members.includes(device.pubkey))
+    if (!mayRead) fail("leaked", `${device.name} shows ${content}`)
+  }
+}
+
+function checkMessages(world: World, members: readonly Member[], fail: Fail): void {
+  const [first] = members
+  if (first === undefined) return
+  const tip = authenticatorIn(first.fingerprint)
+  const chain = new Map(world.witness.chain(tip).map((state) => [state.authenticator, state]))
+  /** The last canonical epoch in which a message opened anywhere. */
+  const epochs = new Map<string, number>()
+  for (const { watched } of world.devices) {
+    for (const [id, names] of watched.opened) {
+      for (const name of names) {
+        const epoch = chain.get(name)?.epoch
+        if (epoch !== undefined) epochs.set(id, Math.max(epoch, epochs.get(id) ?? 0))
+      }
+    }
+  }
+  const texts = new Map<string, string>()
+  /** What every member owes its user: all that was accepted of members who stayed, and all that any of them shows. */
+  const owed = new Map<string, number>()
+  const dishonest = new Set(
+    world.devices.filter(({ isHonest }) => !isHonest).map(({ pubkey }) => pubkey),
+  )
+  for (const { device, messages } of members) {
+    for (const { messageId, content, author, own, delivery } of messages) {
+      texts.set(messageId, content)
+      if (dishonest.has(author.pubkey)) continue
+      // Nobody else has it, and its author is told so.
+      if (own && delivery.status !== "sent" && !epochs.has(messageId)) continue
+      const epoch = epochs.get(messageId)
+      if (epoch === undefined) fail("divergent", `${device.name} shows ${content} of a lost branch`)
+      else owed.set(messageId, epoch)
+    }
+    for (const { messageId, content, copy } of device.accepted) {
+      texts.set(messageId, content)
+      if (copy !== device.watched.copy?.number) continue
+      owed.set(messageId, epochs.get(messageId) ?? Infinity)
+      world.counts.add("messages owed to all")
+    }
+  }
+  for (const { device, messages, joinEpoch } of members) {
+    const shown = new Set(messages.map(({ messageId }) => messageId))
+    for (const [id, epoch] of owed) {
+      if (epoch >= joinEpoch && !shown.has(id)) {
+        fail("lost", `${device.name} (since ${joinEpoch}) lacks ${texts.get(id) ?? id} of ${epoch}`)
+      }
+    }
+  }
+  for (const { device, messages } of members) {
+    const theirs = new Set(first.messages.map(({ messageId }) => messageId))
+    const common = messages.map(({ messageId }) => messageId).filter((id) => theirs.has(id))
+    const own = new Set(common)
+    const expected = first.messages.map(({ messageId }) => messageId).filter((id) => own.has(id))
+    if (common.join() !== expected.join()) {
+      fail("order", `${device.name} shows another order than ${first.device.name}`)
+    }
+  }
+}
+
+/** The history of the winning branch, Commit by Commit, by rules that know nothing of the engine's. */
+function checkRules(world: World, members: readonly Member[], fail: Fail): void {
+  const [first] = members
+  if (first === undefined) return
+  const chain = [...world.witness.chain(authenticatorIn(first.fingerprint))].reverse()
+  world.counts.add("epochs of winning branches", chain.length)
+  for (const [index, state] of chain.entries()) {
+    const parent = chain[index - 1]
+    for (const admin of state.admins) {
+      if (!state.members.includes(admin))
+        fail("rule", `epoch ${state.epoch}: an admin is no member`)
+    }
+    if (state.admins.length === 0) fail("rule", `epoch ${state.epoch}: no admin`)
+    if (parent !== undefined) checkCommit(parent, state, fail)
+  }
+}
+
+function checkCommit(parent: StateInfo, state: StateInfo, fail: Fail): void {
+  const { committer } = state
+  if (state.epoch !== parent.epoch + 1) fail("rule", `epoch ${state.epoch} follows ${parent.epoch}`)
+  if (committer === undefined || parent.admins.includes(committer)) return
+  // Whoever is no admin may renew their leaf, and commit what others asked for to leave.
+  const changed = (["name", "description", "routes"] as const).filter(
+    (field) => state[field] !== parent[field],
+  )
+  const added = state.members.filter((each) => !parent.members.includes(each))
+  const admins = state.admins.join() !== parent.admins.join()
+  if (changed.length > 0 || added.length > 0 || admins) {
+    fail("rule", `epoch ${state.epoch} was made by no admin: ${changed.join()} ${added.join()}`)
+  }
+}
+
+async function checkRest(
+  world: World,
+  device: Device,
+  view: GroupView,
+  messages: readonly MessageItem[],
+  fail: Fail,
+): Promise<void> {
+  const { name } = device
+  for (const call of device.waiting) fail("stuck", `${call} is not answered`)
+  const connection = await device.client?.connection()
+  if (connection === undefined) fail("stuck", `${name} is not open`)
+  else if (connection.pendingInbound + connection.pendingOutbound > 0) {
+    const { pendingInbound, pendingOutbound } = connection
+    fail("stuck", `${name} has ${pendingInbound} to take and ${pendingOutbound} to send`)
+  }
+  if (view.busy && view.standing === "active") fail("stuck", `${name}: the group is busy`)
+  if (view.standing === "unrecoverable") fail("stuck", `${name}: the group is unrecoverable`)
+  for (const { content, delivery } of messages) {
+    if (delivery.status === "pending" && view.standing === "active") {
+      fail("stuck", `${name}: ${content} is still pending`)
+    }
+  }
+  try {
+    await device.client?.fingerprint(world.groupId)
+  } catch (error) {
+    if (!(error instanceof ClientError)) fail("stuck", `${name}: ${String(error)}`)
+  }
+}
+
+function checkBounds(device: Device, messages: readonly MessageItem[], fail: Fail): void {
+  const { group } = device.watched
+  if (group === undefined) return
+  const { states, unopened, intents, deferred, apps, abandoned } = group
+  const tip = group.states.get(group.tip)
+  const old = [...states.values()].filter(({ epoch }) => epoch < (tip?.epoch ?? 0) - 6)
+  const bounds: readonly (readonly [string, number, number])[] = [
+    ["states", states.size, MAX_STATES],
+    ["states beyond the horizon", group.standing === "active" ? old.length : 0, 0],
+    ["unopened", unopened.size, MAX_UNOPENED],
+    ["intents", intents.length, 0],
+    ["deferred", deferred.size, 64],
+    ["abandoned", abandoned.size, 16],
+    ["apps", apps.size, messages.length + 100],
+    ["records of the outbox", device.disk.counts().get("outbox") ?? 0, 0],
+    ["records of the group", device.disk.counts().get("groups") ?? 0, 700 + apps.size],
+  ]
+  for (const [what, count, most] of bounds) {
+    if (count > most) fail("unbounded", `${device.name}: ${count} ${what}`)
+  }
+}
+
+function authenticatorIn(fingerprint: string): string {
+  return (JSON.parse(fingerprint) as { readonly epochAuthenticator: string }).epochAuthenticator
+}

@@ -1,0 +1,190 @@
+// What the engines of all devices have held, seen from outside: the states of the group and who was in them, by the
+// authenticators that only members of a state know.
+
+import { marmotEngine } from "../../src/client/engine.ts"
+import type { Engine } from "../../src/client/engine.ts"
+import type { MarmotGroup, StateNode } from "../../src/marmot/engine-types.ts"
+import { factsOf } from "../../src/marmot/group-facts.ts"
+import type { GroupState } from "../../src/mls/index.ts"
+import type { Counts } from "./counts.ts"
+
+export interface StateInfo {
+  readonly authenticator: string
+  readonly epoch: number
+  readonly members: readonly string[]
+  readonly admins: readonly string[]
+  readonly name: string
+  readonly description: string
+  readonly routes: string
+  /** Authenticator of the state before, as far as somebody has seen both. */
+  parent: string | undefined
+  committer: string | undefined
+}
+
+/** One copy of the group on one device: from creating or joining to leaving, and again from the next joining. */
+export interface Copy {
+  readonly number: number
+  readonly joinEpoch: number
+}
+
+/** What one device has held. */
+export class Watched {
+  readonly copies: Copy[] = []
+  /** The state in which each message opened, by inner id; several, if it was sent again. */
+  readonly opened = new Map<string, Set<string>>()
+  /** Authenticators of all states whose secrets this device has had. */
+  readonly held = new Set<string>()
+  group: MarmotGroup | undefined
+  copy: Copy | undefined
+  readonly #copyOf = new Map<string, Copy>()
+
+  join(group: MarmotGroup): void {
+    const state = group.states.get(group.tip)?.mls
+    if (state === undefined) return
+    const copy = { number: this.copies.length, joinEpoch: Number(state.groupContext.epoch) }
+    this.copies.push(copy)
+    this.copy = copy
+    this.#copyOf.set(authenticatorOf(state), copy)
+    this.group = group
+  }
+
+  restored(group: MarmotGroup): void {
+    this.group = group
+    for (const { mls } of group.states.values()) {
+      if (mls !== undefined) this.copy = this.#copyOf.get(authenticatorOf(mls)) ?? this.copy
+    }
+  }
+
+  saw(group: MarmotGroup, authenticator: string): void {
+    this.group = group
+    if (this.copy !== undefined) this.#copyOf.set(authenticator, this.copy)
+  }
+}
+
+export class Witness {
+  readonly states = new Map<string, StateInfo>()
+  readonly #counts: Counts
+  readonly #seen = new WeakMap<StateNode, string>()
+
+  constructor(counts: Counts) {
+    this.#counts = counts
+  }
+
+  /** The engine of one device, `engine` with a look over its shoulder. */
+  engineFor(watched: Watched, engine: Engine = marmotEngine): Engine {
+    return {
+      ...engine,
+      apply: async (group, input, env) => {
+        const step = await engine.apply(group, input, env)
+        this.#look(watched, step.group, group)
+        for (const effect of step.effects) {
+          if (effect.type === "deliver") this.#delivered(watched, step.group, effect.event.id)
+          else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
+          else if (effect.type === "changeLost") this.#counts.add("own changes lost")
+          else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
+        }
+        if (step.group.lifecycle === "unrecoverable" && group.lifecycle !== "unrecoverable") {
+          this.#counts.add("groups unrecoverable")
+        }
+        return step
+      },
+      createMarmotGroup: async (env, params) => {
+        const step = await engine.createMarmotGroup(env, params)
+        watched.join(step.group)
+        this.#look(watched, step.group)
+        return step
+      },
+      joinMarmotGroup: async (env, params) => {
+        const joined = await engine.joinMarmotGroup(env, params)
+        watched.join(joined.group)
+        this.#look(watched, joined.group)
+        return joined
+      },
+      restoreGroup: (records, device) => {
+        const group = engine.restoreGroup(records, device)
+        watched.restored(group)
+        this.#look(watched, group)
+        return group
+      },
+    }
+  }
+
+  /** From a state back to the oldest one that is known. */
+  chain(authenticator: string): readonly StateInfo[] {
+    const chain: StateInfo[] = []
+    let at = this.states.get(authenticator)
+    while (at !== undefined && !chain.includes(at)) {
+      chain.push(at)
+      at = at.parent === undefined ? undefined : this.states.get(at.parent)
+    }
+    return chain
+  }
+
+  /** How many states there are that have more than one successor. */
+  get forks(): number {
+    const parents = [...this.states.values()].flatMap(({ parent }) => parent ?? [])
+    return parents.length - new Set(parents).size
+  }
+
+  #look(watched: Watched, group: MarmotGroup, before?: MarmotGroup): void {
+    if (group.states !== before?.states) {
+      for (const node of group.states.values()) this.#note(watched, group, node)
+    }
+    const tip = group.states.get(group.tip)
+    watched.group = group
+    if (tip?.mls !== undefined) watched.saw(group, authenticatorOf(tip.mls))
+  }
+
+  #note(watched: Watched, group: MarmotGroup, node: StateNode): string | undefined {
+    const { mls } = node
+    if (mls === undefined) return undefined
+    const known = this.#seen.get(node)
+    if (known !== undefined) return known
+    const authenticator = authenticatorOf(mls)
+    this.#seen.set(node, authenticator)
+    watched.held.add(authenticator)
+    const parent = node.parent === undefined ? undefined : group.states.get(node.parent)
+    const parentName = parent === undefined ? undefined : this.#note(watched, group, parent)
+    const info = this.states.get(authenticator)
+    if (info !== undefined) {
+      info.parent ??= parentName
+      info.committer ??= node.edge?.committer
+      return authenticator
+    }
+    const { members, admins, name, description, components } = factsOf(mls)
+    this.states.set(authenticator, {
+      authenticator,
+      epoch: node.epoch,
+      members,
+      admins,
+      name,
+      description,
+      routes: Buffer.from(components.get(0x8004) ?? []).toString("hex"),
+      parent: parentName,
+      committer: node.edge?.committer,
+    })
+    this.#counts.atLeast("epochs", node.epoch)
+    return authenticator
+  }
+
+  #delivered(watched: Watched, group: MarmotGroup, innerId: string): void {
+    for (const app of group.apps.values()) {
+      if (app.innerId !== innerId) continue
+      const state = group.states.get(app.stateId)?.mls
+      if (state === undefined) continue
+      const opened = watched.opened.get(innerId) ?? new Set()
+      watched.opened.set(innerId, opened.add(authenticatorOf(state)))
+    }
+  }
+}
+
+const names = new WeakMap<object, string>()
+
+export function authenticatorOf(state: GroupState): string {
+  const { epochSecrets } = state
+  const known = names.get(epochSecrets)
+  if (known !== undefined) return known
+  const name = Buffer.from(epochSecrets.epochAuthenticator).toString("hex")
+  names.set(epochSecrets, name)
+  return name
+}

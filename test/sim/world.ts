@@ -1,0 +1,334 @@
+// A plan put into practice: devices around relays, phases of trouble with rest between them, and the end.
+
+import { createCrypto, cipherSuite } from "../../src/mls/index.ts"
+import type { MlsCrypto } from "../../src/mls/index.ts"
+import type { Engine } from "../../src/client/engine.ts"
+import { Clock } from "./clock.ts"
+import { Counts } from "./counts.ts"
+import { Device } from "./device.ts"
+import { hostileEvents } from "./hostile.ts"
+import { Network } from "./network.ts"
+import { nodeBackEnd } from "./node-back-end.ts"
+import type { Item, Plan } from "./plan.ts"
+import { Rng } from "./rng.ts"
+import { SimRelay } from "./sim-relay.ts"
+import { Witness } from "./witness.ts"
+
+const START = Date.UTC(2026, 0, 1)
+/** How long the group may take to come to rest between phases, and at the end (virtual milliseconds). */
+const REST_MS = 180_000
+const END_MS = 900_000
+const SYNC_MS = 60_000
+
+export interface WorldOptions {
+  /** Tests only: a broken engine, to see that it is noticed. */
+  readonly engine?: Engine
+  /** Lines of what happens. */
+  readonly tell?: (line: string) => void
+}
+
+export class World {
+  readonly plan: Plan
+  readonly counts = new Counts()
+  readonly clock = new Clock(START)
+  readonly network: Network
+  readonly witness: Witness
+  readonly devices: Device[] = []
+  readonly relays: SimRelay[] = []
+  groupId = ""
+  /** Why the end did not come to rest, if it did not. */
+  unrest: string | undefined
+  readonly #backEnd = nodeBackEnd()
+  readonly #rng: Rng
+  readonly #options: WorldOptions
+  readonly #absent = new Map<Device, number>()
+  /** What happens at the same time as other things. */
+  readonly #background: Promise<unknown>[] = []
+  #texts = 0
+
+  constructor(plan: Plan, options: WorldOptions = {}) {
+    this.plan = plan
+    this.#options = options
+    this.#rng = Rng.of(plan.seed, "world")
+    this.network = new Network(this.clock, Rng.of(plan.seed, "network"), this.counts)
+    this.witness = new Witness(this.counts)
+  }
+
+  tell(line: string): void {
+    this.#options.tell?.(`${((this.clock.now - START) / 1000).toFixed(3)} ${line}`)
+  }
+
+  async run(): Promise<void> {
+    await this.#found()
+    for (const [index, items] of this.plan.phases.entries()) {
+      this.tell(`— phase ${index}`)
+      await this.#phase(items)
+      this.network.heal()
+      for (const relay of this.relays) relay.heal()
+      await this.#rest(REST_MS)
+    }
+    this.tell("— the end")
+    this.#absent.clear()
+    for (const device of this.devices) device.killAtWrite(undefined)
+    await Promise.all(this.devices.map((device) => device.start()))
+    this.network.heal()
+    // Calls of users end after a minute, whatever happens.
+    await this.clock.sleep(70_000)
+    this.unrest = await this.#rest(END_MS)
+    await Promise.all(this.#background)
+    this.counts.add("forks", this.witness.forks)
+  }
+
+  /** Members as a device sees them. */
+  async groupOf(device: Device) {
+    return device.client?.group(this.groupId).catch(() => undefined)
+  }
+
+  async #found(): Promise<void> {
+    const { plan, clock, network, counts, relays, devices } = this
+    const crypto = await this.#crypto()
+    for (let index = 0; index < plan.relays; index++) {
+      const rng = Rng.of(plan.seed, "relay", index)
+      const relay = new SimRelay(`wss://r${index}.example`, { clock, rng, counts })
+      relays.push(relay)
+      network.relays.set(relay.url, relay)
+    }
+    const urls = relays.map(({ url }) => url)
+    for (const [index, account] of plan.accounts.entries()) {
+      const device = new Device({
+        index,
+        secretKey: Rng.of(plan.seed, "account", account).bytes(32),
+        relays: urls,
+        skew: plan.skews[index] ?? 0,
+        clock,
+        network,
+        rng: Rng.of(plan.seed, "device", index),
+        counts,
+        crypto,
+        engineFor: (watched) => this.witness.engineFor(watched, this.#options.engine),
+        tell: (line) => this.tell(line),
+      })
+      device.isHonest = !plan.malicious.some((each) => plan.accounts[each] === account)
+      devices.push(device)
+    }
+    await Promise.all(devices.map((device) => device.start()))
+    // One after the other: devices of one account would write over each other's lists.
+    for (const device of devices) {
+      await device.importAccount()
+      await device.call("ensureReachable", (client) => client.ensureReachable())
+    }
+    const founder = this.#device(0)
+    const members = [...new Set(plan.founders.map((index) => this.#device(index).pubkey))]
+    const made = await founder.call("create", (client) =>
+      client.createGroup({
+        name: "Us",
+        members: members.filter((each) => each !== founder.pubkey),
+      }),
+    )
+    if (made === undefined) throw new Error("no group could be made")
+    this.groupId = made.groupId
+    await this.#rest(REST_MS)
+    if (plan.admins.length === 0) return
+    const admins = [0, ...plan.admins].map((index) => this.#device(index).pubkey)
+    await founder.call("admins", (client) =>
+      client.updateGroup(made.groupId, { admins: [...new Set(admins)] }),
+    )
+    await this.#rest(REST_MS)
+  }
+
+  async #phase(items: readonly Item[]): Promise<void> {
+    const start = this.clock.now
+    for (const item of items) {
+      await this.clock.sleep(start + item.at - this.clock.now)
+      const act = this.#act(item)
+      this.#background.push(act)
+    }
+    await this.clock.sleep(5_000)
+  }
+
+  async #act(item: Item): Promise<unknown> {
+    const { clock, network, counts, groupId } = this
+    this.tell(JSON.stringify(item))
+    counts.add(`act: ${item.type}`)
+    switch (item.type) {
+      case "send":
+        for (let time = 0; time < item.times; time++) {
+          const content = `text ${++this.#texts} of d${item.by}`
+          await this.#device(item.by).send(groupId, content)
+        }
+        return
+      case "selfUpdate":
+        return this.#device(item.by).call("selfUpdate", (client) => client.selfUpdate(groupId))
+      case "rename":
+        return this.#device(item.by).call("rename", (client) =>
+          client.updateGroup(groupId, { name: `name ${clock.now - START}` }),
+        )
+      case "describe":
+        return this.#device(item.by).call("describe", (client) =>
+          client.updateGroup(groupId, { description: `words ${clock.now - START}` }),
+        )
+      case "admins": {
+        const admins = item.admins.map((index) => this.#device(index).pubkey)
+        return this.#device(item.by).call("admins", (client) =>
+          client.updateGroup(groupId, { admins: [...new Set(admins)] }),
+        )
+      }
+      case "invite":
+        return this.#device(item.by).call("invite", (client) =>
+          client.invite(groupId, [this.#device(item.subject).pubkey]),
+        )
+      case "remove":
+        return this.#device(item.by).call("remove", (client) =>
+          client.removeMembers(groupId, [this.#device(item.subject).pubkey]),
+        )
+      case "leave":
+        return this.#device(item.by).call("leave", (client) => client.leave(groupId))
+      case "accept":
+        return this.#accept(this.#device(item.by))
+      case "kill":
+        this.#device(item.by).kill()
+        return this.#back(item.by, item.off)
+      case "stop":
+        await this.#device(item.by).stop()
+        return this.#back(item.by, item.off)
+      case "killAtWrite":
+        this.#device(item.by).killAtWrite({
+          left: item.writes,
+          when: item.when,
+          onDeath: () => this.#background.push(this.#back(item.by, item.off)),
+        })
+        return
+      case "skew":
+        this.#device(item.by).skew = item.skew
+        return
+      case "partition":
+        return this.#partition(item)
+      case "down": {
+        const relay = this.#relay(item.relay)
+        relay.isDown = true
+        network.cut(({ url }) => url === relay.url)
+        await clock.sleep(item.lasts)
+        relay.isDown = false
+        return
+      }
+      case "mode": {
+        const relay = this.#relay(item.relay)
+        relay.modes.set(item.mode, item.probability)
+        await clock.sleep(item.lasts)
+        relay.modes.delete(item.mode)
+        return
+      }
+      case "forget":
+        this.#relay(item.relay).forget(item.share)
+        return
+      case "noise":
+        network.noise = item
+        await clock.sleep(item.lasts)
+        network.noise = { lose: 0, duplicate: 0, delay: 0 }
+        return
+      case "hostile":
+        return this.#hostile(item)
+    }
+  }
+
+  async #partition(item: Item & { readonly type: "partition" }): Promise<void> {
+    const links = item.devices.flatMap((device) =>
+      item.relays.map((relay) => [this.#device(device).name, this.#relay(relay).url] as const),
+    )
+    for (const [device, url] of links) this.network.setLink(device, url, item.how)
+    await this.clock.sleep(item.lasts)
+    for (const [device, url] of links) this.network.setLink(device, url, "up")
+  }
+
+  async #hostile(item: Item & { readonly type: "hostile" }): Promise<void> {
+    const [anchor] = this.relays
+    if (anchor === undefined) return
+    const stored = anchor.events.query([{ kinds: [445] }], {
+      limit: 500,
+      now: Math.floor(this.clock.now / 1000),
+    })
+    const events = await hostileEvents(this.#device(item.by), item.what, {
+      crypto: await this.#crypto(),
+      rng: this.#rng,
+      now: this.clock.now,
+      stored,
+    })
+    this.counts.add(`hostile events: ${item.what}`, events.length)
+    for (const event of events) for (const relay of this.relays) relay.post(event)
+  }
+
+  #crypto(): Promise<MlsCrypto> {
+    return createCrypto({
+      suite: cipherSuite(1),
+      backend: this.#backEnd,
+      random: (length) => this.#rng.bytes(length),
+    })
+  }
+
+  async #back(index: number, off: number): Promise<void> {
+    const device = this.#device(index)
+    const until = this.clock.now + off
+    this.#absent.set(device, until)
+    await this.clock.sleep(off)
+    if (this.#absent.get(device) !== until) return
+    this.#absent.delete(device)
+    await device.start()
+  }
+
+  async #accept(device: Device): Promise<void> {
+    const invites = await device.call("invites", (client) => client.invites())
+    for (const { inviteId } of invites ?? []) {
+      await device.call("accept", (client) => client.acceptInvite(inviteId))
+    }
+  }
+
+  /** Until two looks in a row show the same, and nobody has anything left to do. Returns what keeps it from resting. */
+  async #rest(limit: number): Promise<string | undefined> {
+    const start = this.clock.now
+    let last = ""
+    let unrest: string | undefined
+    do {
+      const running = this.devices.filter((device) => device.client !== undefined)
+      const problems = await Promise.all(running.map((device) => this.#sync(device)))
+      await Promise.all(running.map((device) => this.#accept(device)))
+      const views = await Promise.all(running.map((device) => this.#view(device)))
+      const now = JSON.stringify(views)
+      unrest = problems.find((problem) => problem !== undefined) ?? "the views still change"
+      if (now === last && problems.every((problem) => problem === undefined)) return undefined
+      last = now
+      await this.clock.sleep(1_500)
+    } while (this.clock.now - start < limit)
+    return unrest
+  }
+
+  async #sync(device: Device): Promise<string | undefined> {
+    const { client } = device
+    if (client === undefined) return undefined
+    let problem: string | undefined
+    await device.call("sync", (opened) =>
+      opened.sync({ timeoutMs: SYNC_MS }).catch((error: unknown) => {
+        problem = `${device.name}: ${String(error)}`
+      }),
+    )
+    return problem
+  }
+
+  async #view(device: Device): Promise<unknown> {
+    const group = await this.groupOf(device)
+    if (group === undefined || device.client === undefined) return undefined
+    const { messageId } = (await device.messages(this.groupId)).at(-1) ?? {}
+    return [device.name, group.epoch, group.standing, group.busy, messageId]
+  }
+
+  #device(index: number): Device {
+    const device = this.devices[index]
+    if (device === undefined) throw new Error(`no device ${index}`)
+    return device
+  }
+
+  #relay(index: number): SimRelay {
+    const relay = this.relays[index]
+    if (relay === undefined) throw new Error(`no relay ${index}`)
+    return relay
+  }
+}

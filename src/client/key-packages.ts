@@ -175,12 +175,6 @@ export class KeyPackages {
     }
   }
 
-  /** Relays had it and take it no more: somebody has deleted it there. The next one takes its place. */
-  refused(draft: Draft, eventId: string): void {
-    const record = this.#records.values(draft).find(({ event }) => event.id === eventId)
-    if (record?.published === true) this.withdraw(draft, record.ref)
-  }
-
   /** §5: nothing outlives its lifetime. */
   sweep(draft: Draft): void {
     for (const record of this.#records.values(draft)) {

@@ -14,6 +14,7 @@ import type { Account } from "./account.ts"
 import type { AccountPublisher } from "./account-publisher.ts"
 import { ClientError } from "./api.ts"
 import { KEY_PACKAGE_KIND } from "./directory.ts"
+import type { Draft } from "./draft.ts"
 import type { Invites } from "./invites.ts"
 import { MAX_SLOTS, ownOf, slotOf } from "./key-packages.ts"
 import type { KeyPackages } from "./key-packages.ts"
@@ -36,6 +37,8 @@ export interface OwnKeyPackagesOptions {
 
 export class OwnKeyPackages {
   readonly #options: OwnKeyPackagesOptions
+  /** Published, and on none of the relays that answered last. */
+  #lost: ReadonlySet<string> = new Set()
   /** Taken back in this run: a relay that goes on holding them is not asked again and again. */
   readonly #deleted = new Set<string>()
 
@@ -51,13 +54,22 @@ export class OwnKeyPackages {
     const events = published.events.filter(({ kind }) => kind === KEY_PACKAGE_KIND)
     await this.#withdrawFuture()
     await this.#replaceForeign(events)
-    const lost = await this.#restore(published)
+    this.#lost = await this.#restore(published)
     for (let round = 0; round < MAX_SLOTS; round++) {
       if (!(await this.#next(events))) break
     }
-    const eventId = await this.#reachable(lost)
+    const eventId = await this.#reachable()
     await this.#clean(events)
     return eventId
+  }
+
+  /** Relays had it, and take it no more: somebody has deleted it there. The next one takes its place. */
+  refused(draft: Draft, eventId: string): void {
+    const { keyPackages } = this.#options
+    const record = keyPackages.standing(draft).find(({ event }) => event.id === eventId)
+    if (record?.published === true && this.#lost.has(eventId)) {
+      keyPackages.withdraw(draft, record.ref)
+    }
   }
 
   /** Takes back what stands in our slots: the private parts are about to be deleted with all else. */
@@ -159,12 +171,12 @@ export class OwnKeyPackages {
   }
 
   /** Resolves once a relay has the package that others choose. */
-  async #reachable(lost: ReadonlySet<string>): Promise<string> {
+  async #reachable(): Promise<string> {
     const { keyPackages, account, publisher } = this.#options
     const { newest } = keyPackages
     if (newest === undefined) throw new ClientError("internal", "There is no KeyPackage.")
     const { event, published } = newest
-    if (!published || lost.has(event.id)) await publisher.publish(event, account.writeRelays)
+    if (!published || this.#lost.has(event.id)) await publisher.publish(event, account.writeRelays)
     return event.id
   }
 

@@ -100,9 +100,8 @@ export class Reachability {
 
   /** A publication of the account was acknowledged, or refused by every relay. */
   concluded(draft: Draft, { event }: Publication, outcome: "accepted" | "rejected"): void {
-    const { keyPackages } = this.#options
-    if (outcome === "accepted") keyPackages.acknowledged(draft, event.id)
-    else keyPackages.refused(draft, event.id)
+    if (outcome === "accepted") this.#options.keyPackages.acknowledged(draft, event.id)
+    else this.#own.refused(draft, event.id)
     this.#publisher.concluded(draft, event.id, outcome)
   }
 

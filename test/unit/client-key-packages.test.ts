@@ -161,6 +161,20 @@ describe("what relays hold is what we have the private parts of (§5)", () => {
     await joins([url], again)
   })
 
+  test("a relay that refuses it does not have it replaced", async () => {
+    const one = await relay()
+    // Its clock is behind: what is dated ahead of it, it refuses.
+    const two = await relay({ now: () => Math.floor(Date.now() / 1000) - 3_600 })
+    const bob = await person([one, two])
+    const { keyPackageEventId } = await bob.client.ensureReachable()
+    for (let round = 0; round < 3; round++) {
+      expect(await bob.client.ensureReachable()).toEqual({ keyPackageEventId })
+      await bob.client.sync()
+    }
+    expect(await packagesOf(one, bob.pubkey)).toHaveLength(1)
+    expect(await packagesOf(two, bob.pubkey)).toHaveLength(0)
+  })
+
   test("one that relays were asked to delete is followed by another", async () => {
     const url = await relay()
     const bob = await person([url])

@@ -16,16 +16,21 @@ export const OVERLAP = 25 * 3600
 interface Cursor {
   /** A group id, or `inbox`. */
   readonly owner: string
+  /** Of a group: the routing id that was asked for. Each is read by itself, since a relay may have had it for long. */
+  readonly address?: string
   readonly url: string
   /** Unix seconds: all that the relay held then has been processed. */
   readonly at: number
 }
 
+/** What was asked for, and where. */
+type Place = Pick<Cursor, "owner" | "address" | "url">
+
 export class Cursors {
   readonly #records = new RecordMap<Cursor>({
     table: "cursors",
     scope: "relays",
-    keyOf: ({ owner, url }) => keyOf(owner, url),
+    keyOf,
     // Group ids are private, and sort keys stand in the clear.
     sortOf: (key) => bytesToHex(sha256(new TextEncoder().encode(key))),
   })
@@ -34,14 +39,14 @@ export class Cursors {
     return this.#records.load(store)
   }
 
-  get(owner: string, url: string): number | undefined {
-    return this.#records.get(keyOf(owner, url))?.at
+  get(place: Place): number | undefined {
+    return this.#records.get(keyOf(place))?.at
   }
 
   /** Moves forward only. */
-  advance(draft: Draft, owner: string, url: string, at: number): void {
-    const known = this.#records.get(keyOf(owner, url), draft)
-    if (known === undefined || known.at < at) this.#records.put(draft, { owner, url, at })
+  advance(draft: Draft, place: Place, at: number): void {
+    const known = this.#records.get(keyOf(place), draft)
+    if (known === undefined || known.at < at) this.#records.put(draft, { ...place, at })
   }
 
   /** Ask all relays of `owner` again from `at` on. */
@@ -53,9 +58,10 @@ export class Cursors {
 
   forget(draft: Draft, owner: string): void {
     for (const cursor of this.#records.values(draft)) {
-      if (cursor.owner === owner) this.#records.delete(draft, keyOf(owner, cursor.url))
+      if (cursor.owner === owner) this.#records.delete(draft, keyOf(cursor))
     }
   }
 }
 
-const keyOf = (owner: string, url: string) => `${owner} ${url}`
+const keyOf = ({ owner, address, url }: Place) =>
+  address === undefined ? `${owner} ${url}` : `${owner} ${address} ${url}`

@@ -78,7 +78,7 @@ export class Expiry {
   async #purge(): Promise<void> {
     const { world } = this.#options
     if (!this.#deleted || world.now() - this.#purgedAt < PURGE_EVERY_MS) return
-    await world.store.purge()
+    await world.store.purge?.()
     this.#purgedAt = world.now()
     this.#deleted = false
   }

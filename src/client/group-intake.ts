@@ -31,7 +31,17 @@ const SETTLING = 10
  */
 type Arrival =
   | { readonly event: NostrEvent; readonly url: string; readonly isStored: boolean }
-  | { readonly completeAt: number | undefined; readonly url: string }
+  | {
+      readonly completeAt: number | undefined
+      readonly url: string
+      /** What the relay was asked for, and when: the routes may be others by the time this has its turn. */
+      readonly asked: Asked
+    }
+
+interface Asked {
+  readonly round: number
+  readonly addresses: readonly string[]
+}
 
 /** Events of one group that follow each other. */
 interface Run {
@@ -62,6 +72,8 @@ export class GroupIntake {
   #owners = new Map<string, string>()
   #routes = new Map<string, readonly string[]>()
   #wanted = ""
+  /** Counts how often the routes have changed. */
+  #round = 0
   #subscription: Subscription | undefined
   #pumping = false
   #closed = false
@@ -74,7 +86,10 @@ export class GroupIntake {
       found: (events, url) => {
         this.#enqueue(...events.map((event) => ({ event, url, isStored: true })))
       },
-      complete: (url, completeAt) => this.#enqueue({ completeAt, url }),
+      complete: (url, completeAt) => {
+        const asked = { round: this.#round, addresses: this.#routes.get(url) ?? [] }
+        this.#enqueue({ completeAt, url, asked })
+      },
       gaveUp: (url) => options.outbox.wake(url),
     })
   }
@@ -124,6 +139,7 @@ export class GroupIntake {
     this.#wanted = wanted
     this.#owners = owners
     this.#routes = routes
+    this.#round++
     this.#complete.clear()
     this.#whole.clear()
     const relays = [...routes.keys()]
@@ -198,7 +214,8 @@ export class GroupIntake {
     for (const id of this.#routes.get(url) ?? []) {
       const groupId = this.#owners.get(id)
       if (groupId === undefined) continue
-      const known = cursors.get(groupId, url) ?? chats.get(groupId)?.createdAt ?? 0
+      const place = { owner: groupId, address: id, url }
+      const known = cursors.get(place) ?? chats.get(groupId)?.createdAt ?? 0
       // A clock that was ahead for a while must not make us deaf until its time has come.
       const at = Math.min(known, this.#seconds())
       const since = Math.max(0, Math.floor((at - OVERLAP) / 3600) * 3600)
@@ -248,7 +265,7 @@ export class GroupIntake {
     for (const arrival of chunk) {
       if (!("event" in arrival)) {
         await end()
-        this.#finished(draft, arrival.url, arrival.completeAt)
+        this.#finished(draft, arrival)
         continue
       }
       const { event, url, isStored } = arrival
@@ -287,17 +304,25 @@ export class GroupIntake {
   #moveOn(draft: Draft, groupId: string, url: string): void {
     if (!this.#whole.has(url)) return
     const at = Math.floor(draft.now / 1000) - SETTLING
-    const known = this.#options.cursors.get(groupId, url) ?? 0
-    if (at - known > CURSOR_STEP) this.#advance(draft, groupId, url, at)
+    for (const address of this.#routes.get(url) ?? []) {
+      if (this.#owners.get(address) !== groupId) continue
+      const known = this.#options.cursors.get({ owner: groupId, address, url }) ?? 0
+      if (at - known > CURSOR_STEP) this.#advance(draft, { owner: groupId, address, url }, at)
+    }
   }
 
   /** What came before is processed, or drafted in this very step: the range is behind us. */
-  #finished(draft: Draft, url: string, at: number | undefined): void {
-    for (const id of this.#routes.get(url) ?? []) {
-      const groupId = this.#owners.get(id)
-      if (groupId !== undefined && at !== undefined) this.#advance(draft, groupId, url, at)
+  #finished(
+    draft: Draft,
+    { url, completeAt: at, asked }: Extract<Arrival, { readonly asked: Asked }>,
+  ): void {
+    for (const address of asked.addresses) {
+      const owner = this.#owners.get(address)
+      if (owner !== undefined && at !== undefined) this.#advance(draft, { owner, address, url }, at)
     }
     draft.swap(() => {
+      // There is more to ask for by now: the relay has yet to say that it has sent that, too.
+      if (asked.round !== this.#round) return
       this.#complete.add(url)
       if (at !== undefined) this.#whole.add(url)
     })
@@ -306,14 +331,9 @@ export class GroupIntake {
   }
 
   /** Not beyond what the engine still wants to be asked for again. */
-  #advance(draft: Draft, groupId: string, url: string, at: number): void {
-    const since = this.#options.groups.get(groupId, draft)?.refetchSince
-    this.#options.cursors.advance(
-      draft,
-      groupId,
-      url,
-      since === undefined ? at : Math.min(at, since),
-    )
+  #advance(draft: Draft, place: Parameters<Cursors["advance"]>[1], at: number): void {
+    const since = this.#options.groups.get(place.owner, draft)?.refetchSince
+    this.#options.cursors.advance(draft, place, since === undefined ? at : Math.min(at, since))
   }
 
   #pause(): Promise<void> {

@@ -139,7 +139,7 @@ export class Inbox {
   #since(url: string): number {
     const { cursors, account, world } = this.#options
     // Nothing older can be for a KeyPackage of this device; and each wrap may cost the user a question.
-    const known = cursors.get(INBOX, url) ?? account.record.createdAt - SETTLING
+    const known = cursors.get({ owner: INBOX, url }) ?? account.record.createdAt - SETTLING
     // A clock that was ahead for a while must not make us deaf until its time has come.
     const at = Math.min(known, Math.floor(world.now() / 1000))
     return Math.max(0, at - GIFT_WRAP_BACKDATE)
@@ -241,7 +241,7 @@ export class Inbox {
     const { mailbox, cursors } = this.#options
     await mailbox.run((draft) => {
       // A wrap that still waits for the signer keeps the range open.
-      if (this.#attempts.size === 0) cursors.advance(draft, INBOX, url, at)
+      if (this.#attempts.size === 0) cursors.advance(draft, { owner: INBOX, url }, at)
       draft.swap(() => this.#complete.add(url))
     })
   }

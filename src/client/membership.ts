@@ -1,6 +1,6 @@
 // Making groups, changing them, entering and leaving them.
 
-import type { Intent } from "../marmot/engine-types.ts"
+import type { GroupSummary, Intent } from "../marmot/engine-types.ts"
 import { MarmotError } from "../marmot/error.ts"
 import { MlsError } from "../mls/index.ts"
 import { parsePerson } from "../nostr/address.ts"
@@ -186,7 +186,7 @@ export class Membership {
       const renewAt = firstSelfUpdate(draft.now, (length) => world.random(length))
       await this.#enter(draft, groupId, { renewAt, row: "joined", key: `joined:${inviteId}` })
       await groups.adopt(draft, group, [])
-      this.#listenSince(draft, preview, invite.sentAt)
+      this.#listenSince(draft, world.engine.summary(group), invite.sentAt)
       invites.decide(draft, inviteId, "accepted")
       invites.supersede(draft, groupId, invite.epoch)
       keyPackages.consumed(draft, invite.keyPackageRef)
@@ -247,13 +247,15 @@ export class Membership {
   /** Wire §7.8: what was sent since the invitation, with the usual overlap and a day for clocks that differ. */
   #listenSince(
     draft: Draft,
-    { groupId, relays }: { readonly groupId: string; readonly relays: readonly string[] },
+    { groupId, routes }: Pick<GroupSummary, "groupId" | "routes">,
     sentAt: number,
   ): void {
     const { cursors, intake } = this.#session
     const at = Math.max(0, sentAt - 48 * 3600 + OVERLAP)
     cursors.forget(draft, groupId)
-    for (const url of relays) cursors.advance(draft, groupId, url, at)
+    for (const { nostrGroupId: address, relays } of routes) {
+      for (const url of relays) cursors.advance(draft, { owner: groupId, address, url }, at)
+    }
     draft.after(() => intake.refresh(true))
   }
 

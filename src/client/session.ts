@@ -313,13 +313,13 @@ export class Session {
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */
   #oldestAsked(groupId: string): number {
     const routes = this.world.engine.summary(this.groups.require(groupId)).routes
-    const relays = routes.flatMap((route) => route.relays)
     // Nobody is asked about a copy that is lost; if it can be read again one day, it goes on where it was.
-    if (relays.length === 0) return 0
+    if (routes.length === 0) return 0
     const since = this.chats.get(groupId)?.createdAt ?? 0
-    return (
-      Math.min(...relays.map((url) => this.cursors.get(groupId, url) ?? since), Infinity) - OVERLAP
+    const read = routes.flatMap(({ nostrGroupId: address, relays }) =>
+      relays.map((url) => this.cursors.get({ owner: groupId, address, url }) ?? since),
     )
+    return Math.min(...read) - OVERLAP
   }
 
   async #concluded(draft: Draft, publication: Publication, outcome: PublishOutcome): Promise<void> {

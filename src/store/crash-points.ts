@@ -57,7 +57,7 @@ export function unsafeWithCrashPoints(store: Store, points: CrashPoints): Crashi
         batches++
         return batches === failAt ? fail(ops) : store.batch(ops)
       }),
-    purge: () => alive(() => store.purge()),
+    purge: () => alive(async () => store.purge?.()),
     close: () => store.close(),
     destroy: () => store.destroy(),
     get batches() {

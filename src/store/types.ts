@@ -63,8 +63,8 @@ export interface Store {
    * the order of the calls, each after its predecessor has ended; one that fails does not stop the next.
    */
   batch(ops: readonly StoreOp[]): Promise<void>
-  /** Removes from the medium what was deleted or replaced before, where that is in our hands. Never fails. */
-  purge(): Promise<void>
+  /** Removes from the medium what was deleted or replaced before, where that is in our hands; absent where it is not. Never fails. */
+  purge?(): Promise<void>
   /** Lets the batches that were called end, then lets go of everything. Again: nothing happens. */
   close(): Promise<void>
   /** Closes, and deletes all records and the data key. */

@@ -118,6 +118,18 @@ describe("witnesses", () => {
     expect(observer.group.tip).toBe(place(1))
   })
 
+  test("are events of their senders, and nothing else", async () => {
+    const mumble = (by: number): Action => ({ at: 1, by, kind: "mumble" })
+    const { observer, hear, place } = await told([
+      renew(0),
+      mumble(2),
+      mumble(3),
+      ...chain(0, 2, 2),
+    ])
+    await hear(...range(0, 5))
+    expect(observer.group.tip).toBe(place(3))
+  })
+
   test("that come late move the selection", async () => {
     const { observer, hear, place } = await told([rename(0), renew(0), say(2, 2), say(2, 3)])
     await hear(0, 1)
@@ -171,4 +183,22 @@ describe("the horizon", () => {
     await hear(4, 5, 6, 7, 8)
     expect(observer.group.tip).toBe(place(5))
   })
+})
+
+test("a message is withdrawn with its branch, and restored with it, delivered once", async () => {
+  const { observer, hear, place } = await told([
+    renew(0),
+    say(1, 2),
+    ...chain(0, 2, 2),
+    ...chain(1, 4, 2),
+  ])
+  await hear(0, 1)
+  expect(observer.messages).toEqual(["1"])
+  await hear(2, 3)
+  expect(observer.group.tip).toBe(place(3))
+  expect(observer.messages).toEqual([])
+  await hear(4, 5)
+  expect(observer.group.tip).toBe(place(5))
+  expect(observer.messages).toEqual(["1"])
+  expect(observer.effects.filter(({ type }) => type === "deliver")).toHaveLength(1)
 })

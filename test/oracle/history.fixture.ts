@@ -30,7 +30,8 @@ export interface Action {
   /** Which of the states. */
   readonly at: number
   readonly by: number
-  readonly kind: "rename" | "selfUpdate" | "remove" | "forbidden" | "say"
+  /** `mumble`: a payload that is no event. */
+  readonly kind: "rename" | "selfUpdate" | "remove" | "forbidden" | "say" | "mumble"
 }
 
 /** What came of an action: its event, and what the oracle is told. */
@@ -78,6 +79,8 @@ export async function historyOf(actions: readonly Action[], deepest = 5): Promis
     if (by === undefined) continue
     if (action.kind === "say") {
       deeds.push(await say(place, by, `${deeds.length}`))
+    } else if (action.kind === "mumble") {
+      deeds.push({ event: await utter(place, by, Uint8Array.of(deeds.length)) })
     } else if (place.epoch - origin.epoch < deepest) {
       const victim = others.at(-1)
       if (action.kind === "remove" && victim === undefined) continue
@@ -130,12 +133,16 @@ async function commit(place: Place, by: Member, proposals: Proposal[]) {
 }
 
 async function say(place: Place, by: Member, content: string): Promise<Deed> {
-  const state = stateAt(place, by)
   const inner = chatEvent({ pubkey: by.pubkey, createdAt: by.world.seconds, content })
-  const made = await encryptApplication(mlsContext(by.world.env), state, encodeAppEvent(inner))
-  place.states.set(by, made.state)
-  const event = sealed(by, made.message, state)
+  const event = await utter(place, by, encodeAppEvent(inner))
   return { event, said: { state: place.id, account: by.pubkey, content } }
+}
+
+async function utter(place: Place, by: Member, payload: Uint8Array): Promise<NostrEvent> {
+  const state = stateAt(place, by)
+  const made = await encryptApplication(mlsContext(by.world.env), state, payload)
+  place.states.set(by, made.state)
+  return sealed(by, made.message, state)
 }
 
 function stateAt(place: Place, member: Member): GroupState {

@@ -109,6 +109,8 @@ export interface AppRecord {
   readonly own: boolean
   /** Of our own: the id of the kind 445 event that no relay has acknowledged in time so far. */
   readonly unacknowledged?: string | undefined
+  /** Of our own: when a relay acknowledged it (milliseconds). */
+  readonly acknowledgedAt?: number | undefined
 }
 
 /** A Commit whose outer layer opened but which can't be judged yet (a proposal that it names is missing). */

@@ -13,6 +13,8 @@ export const APP_WINDOW = 5
 
 /** A message of ours that is this many epochs old without an acknowledgement is encrypted anew. */
 export const RESEND_AFTER = 2
+/** So is one that was acknowledged this short a time before the group turned out to be beyond its window (milliseconds). */
+export const RESEND_WITHIN_MS = 30_000
 
 /** Events that no state opens yet; beyond it they are refused and fetched again later. */
 export const MAX_UNOPENED = 256

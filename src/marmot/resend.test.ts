@@ -41,6 +41,16 @@ test("a message that only reaches a relay when the group is far ahead is encrypt
   expect(cy.fingerprint).toEqual(bo.fingerprint)
 })
 
+test("it is, too, when the relay takes it before we hear how far the group is", async () => {
+  const { world, ada, bo, cy, said } = await unheard(8)
+  await hand(world, said)
+  await bo.receiveAll()
+  await world.settle()
+  expect(ada.messages).toEqual(["hello"])
+  expect(cy.messages).toEqual(["hello"])
+  expect(bo.messages).toEqual(["hello"])
+})
+
 test("it is, too, without any word from a relay, and after a restart", async () => {
   const { world, ada, bo } = await unheard(8)
   bo.restart()
@@ -63,6 +73,7 @@ test("one that was acknowledged in time stays as it is, however far the group mo
   const [ada, bo] = people
   await bo.say("hello")
   await world.settle()
+  await world.pass(30_000)
   for (let i = 0; i < 8; i++) {
     await ada.rename(`name ${i}`)
     await world.settle()

@@ -2,7 +2,7 @@
 
 import type { AppRecord, PublishOutcome } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
-import { RESEND_AFTER } from "./limits.ts"
+import { APP_WINDOW, RESEND_AFTER, RESEND_WITHIN_MS } from "./limits.ts"
 import type { Transition } from "./transition.ts"
 
 const resendId = (innerId: string) => `resend:${innerId}`
@@ -30,20 +30,30 @@ export function acknowledge(t: Transition, eventId: string, outcome: PublishOutc
   if (app === undefined) return
   const newest = Math.max(...[...t.group.states.values()].map((node) => node.epoch))
   if (outcome === "accepted" && newest - app.epoch > RESEND_AFTER) return
-  putAcknowledged(t, app)
+  const acknowledgedAt = outcome === "accepted" ? t.env.now : undefined
+  t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt })
 }
 
-/** Messages whose epoch is leaving the window of others before a relay has acknowledged them. */
+/** Messages that the others may be unable to open, because the group has left their epoch behind. */
 export function resendStale(t: Transition): void {
   const canonical = canonicalIds(t.group)
   for (const app of t.group.apps.values()) {
-    if (app.unacknowledged === undefined || !canonical.has(app.stateId)) continue
-    if (t.tip.epoch - app.epoch <= RESEND_AFTER) continue
-    putAcknowledged(t, app)
+    if (!app.own || !canonical.has(app.stateId) || !isStale(t, app)) continue
+    t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt: undefined })
     resend(t, app)
   }
 }
 
-function putAcknowledged(t: Transition, app: AppRecord): void {
-  t.putApp({ ...app, unacknowledged: undefined })
+/**
+ * Without an acknowledgement, the epoch is leaving the window of others. With one that came just before we learned of
+ * many new epochs, the others had left it when the message came: we had only not been told yet.
+ */
+function isStale(t: Transition, { epoch, unacknowledged, acknowledgedAt }: AppRecord): boolean {
+  const age = t.tip.epoch - epoch
+  if (unacknowledged !== undefined) return age > RESEND_AFTER
+  return (
+    acknowledgedAt !== undefined &&
+    age > APP_WINDOW &&
+    t.env.now - acknowledgedAt < RESEND_WITHIN_MS
+  )
 }

@@ -1,0 +1,109 @@
+// npm run bench:marmot -- [--json FILE] [--only throughput|node|chromium] [--members 20] [--events 10000] …
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
+import { RelayPool } from "../../src/nostr/pool.ts"
+import { catchUpInNode } from "./catch-up-node.ts"
+import { buildSite, catchUpInChromium } from "./chromium.ts"
+import { prepare, type Prepared } from "./prepare.ts"
+import { startBenchRelay } from "./relay.ts"
+import { markdown, type Results } from "./report.ts"
+import { sharesOf } from "./shares.ts"
+import { throughput } from "./throughput.ts"
+
+const MONTH_MS = 30 * 24 * 3_600_000
+/** Of a hundred Commits. */
+const RIVALS = 2
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    only: { type: "string" },
+    members: { type: "string", default: "20" },
+    events: { type: "string", default: "10000" },
+    commits: { type: "string", default: "1000" },
+    sizes: { type: "string", default: "2,10,100,500" },
+    runs: { type: "string", default: "3" },
+  },
+})
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+const wants = (part: string) => values.only === undefined || values.only.split(",").includes(part)
+
+async function main(): Promise<void> {
+  const rows = []
+  for (const size of wants("throughput") ? values.sizes.split(",").map(Number) : []) {
+    say(`a group of ${size}`)
+    rows.push(await throughput(size, { messages: 500, commits: size > 100 ? 10 : 50 }))
+  }
+  const catchUps = wants("node") || wants("chromium") ? await catchUp() : {}
+  const machine = `${cpus().length} cores: ${cpus()[0]?.model ?? "unknown"}; Node ${process.version}`
+  const none = { relay: undefined, node: [], chromium: [], shares: [] }
+  const results: Results = { machine, throughput: rows, ...none, ...catchUps }
+  process.stdout.write(`${markdown(results)}\n`)
+  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, undefined, 2))
+}
+
+async function catchUp(): Promise<Partial<Results>> {
+  const folder = mkdtempSync(join(tmpdir(), "burrow-bench-"))
+  mkdirSync(join(folder, "relay"))
+  const relay = await startBenchRelay(join(folder, "relay"))
+  try {
+    const plan = {
+      members: Number(values.members),
+      events: Number(values.events),
+      commits: Number(values.commits),
+      rivalsPercent: RIVALS,
+      span: MONTH_MS,
+    }
+    const prepared = await prepare(plan, relay.url, say)
+    const times = Array.from({ length: Number(values.runs) }, (_, i) => i + 1)
+    const node = []
+    for (const time of wants("node") ? times : []) {
+      say(`catching up in Node, ${time}`)
+      node.push(await catchUpInNode(prepared, relay.url))
+    }
+    const browser = wants("chromium") ? await inChromium(prepared, relay.url, times) : {}
+    return { node, relay: { perSecond: await relayAlone(prepared, relay.url) }, ...browser }
+  } finally {
+    await relay.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function inChromium(
+  prepared: Prepared,
+  url: string,
+  times: readonly number[],
+): Promise<Pick<Results, "chromium" | "shares">> {
+  const [site, readable] = [await buildSite(false), await buildSite(true)]
+  try {
+    const chromium = []
+    for (const time of times) {
+      say(`catching up in Chromium, ${time}`)
+      chromium.push(await catchUpInChromium(prepared, url, { site, profiled: false }))
+    }
+    say("once more for the profile")
+    const { profile } = await catchUpInChromium(prepared, url, { site: readable, profiled: true })
+    return { chromium, shares: profile === undefined ? [] : sharesOf(profile, readable.folder) }
+  } finally {
+    for (const { folder } of [site, readable]) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** How fast the relay gives what it holds to someone who does nothing with it. */
+async function relayAlone({ history }: Prepared, url: string): Promise<number> {
+  const pool = new RelayPool({ WebSocket: NodeWebSocket, verify: () => true })
+  const start = performance.now()
+  const { events } = await pool.query([url], [{ kinds: [445] }], { timeoutMs: 60_000 })
+  const wall = performance.now() - start
+  pool.close()
+  if (events.length < Math.min(history.events.length, 1000))
+    throw new Error("the relay lost events")
+  return (events.length / wall) * 1000
+}
+
+await main()

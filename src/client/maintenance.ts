@@ -10,7 +10,7 @@ import type { Reachability } from "./reachability.ts"
 import type { Reinviter } from "./reinviter.ts"
 import type { UsedKeyPackages } from "./used-key-packages.ts"
 
-const ROUND_MS = 60_000
+export const ROUND_MS = 50_000
 /** Someone may have deleted our events, or a relay forgotten them. */
 const REACHABLE_EVERY_MS = 6 * 3_600_000
 const REACHABLE_RETRY_MS = 20_000

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import { ROUND_MS } from "../../src/client/maintenance.ts"
 import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
 import { acceptOnly, startClient, startPerson, syncAll } from "./client.fixture.ts"
@@ -23,7 +24,7 @@ afterAll(() => relay.close())
 const hurried = {
   now: () => Date.now() + ahead,
   timers: {
-    setTimeout: (run: () => void, ms: number) => setTimeout(run, ms === 60_000 ? 100 : ms),
+    setTimeout: (run: () => void, ms: number) => setTimeout(run, ms === ROUND_MS ? 100 : ms),
     clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
   },
 }

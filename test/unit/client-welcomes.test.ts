@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
 import type { ClientOptions } from "../../src/client/client.ts"
+import { ROUND_MS } from "../../src/client/maintenance.ts"
 import { parseNsec } from "../../src/nostr/address.ts"
 import { finalizeEvent } from "../../src/nostr/event.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
@@ -108,7 +109,7 @@ function hurried() {
     options: {
       now: () => Date.now() + ahead,
       timers: {
-        setTimeout: (run: () => void, ms: number) => setTimeout(run, ms === 60_000 ? 200 : ms),
+        setTimeout: (run: () => void, ms: number) => setTimeout(run, ms === ROUND_MS ? 200 : ms),
         clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
       },
     },

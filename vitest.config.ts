@@ -15,14 +15,14 @@ export default defineConfig({
       {
         test: {
           name: "interop",
-          include: ["test/interop/**/*.test.ts", "test/vectors/**/*.test.ts"],
+          include: ["test/{interop,vectors,sim}/**/*.test.ts"],
           testTimeout: 300_000,
         },
       },
       {
         test: {
           name: "system",
-          include: ["test/system/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          include: ["test/{system,e2e,mutants}/**/*.test.ts"],
           testTimeout: 600_000,
           fileParallelism: false,
         },

@@ -119,8 +119,8 @@ function checkSecrecy(
       fail("leaked", `${device.name} holds epoch ${state.epoch}, without being in it`)
     }
   }
-  for (const { messageId, own, content } of messages) {
-    if (own) continue
+  for (const { messageId, author, content } of messages) {
+    if (author.pubkey === device.pubkey) continue
     // In which states the others have opened it.
     const where = new Set(
       world.devices.flatMap(({ watched }) => [...(watched.opened.get(messageId) ?? [])]),

@@ -21,8 +21,10 @@ const END_MS = 900_000
 const SYNC_MS = 60_000
 
 export interface WorldOptions {
-  /** Tests only: a broken engine, to see that it is noticed. */
-  readonly engine?: Engine
+  /** Tests only: a broken engine for a device, to see that it is noticed. */
+  readonly engineOf?: (index: number) => Engine
+  /** Tests only: after the end, before anything is checked. */
+  readonly atEnd?: (world: World) => void
   /** Lines of what happens. */
   readonly tell?: (line: string) => void
 }
@@ -42,7 +44,7 @@ export class World {
   readonly #rng: Rng
   readonly #options: WorldOptions
   readonly #absent = new Map<Device, number>()
-  /** What happens at the same time as other things. */
+  /** What goes on beside other things. */
   readonly #background: Promise<unknown>[] = []
   #texts = 0
 
@@ -77,6 +79,7 @@ export class World {
     this.unrest = await this.#rest(END_MS)
     await Promise.all(this.#background)
     this.counts.add("forks", this.witness.forks)
+    this.#options.atEnd?.(this)
   }
 
   /** Members as a device sees them. */
@@ -105,7 +108,7 @@ export class World {
         rng: Rng.of(plan.seed, "device", index),
         counts,
         crypto,
-        engineFor: (watched) => this.witness.engineFor(watched, this.#options.engine),
+        engineFor: (watched) => this.witness.engineFor(watched, this.#options.engineOf?.(index)),
         tell: (line) => this.tell(line),
       })
       device.isHonest = !plan.malicious.some((each) => plan.accounts[each] === account)

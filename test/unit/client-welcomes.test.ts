@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
-import type { ClientOptions } from "../../src/client/client.ts"
+import type { Client, ClientOptions } from "../../src/client/client.ts"
 import { ROUND_MS } from "../../src/client/maintenance.ts"
 import { parseNsec } from "../../src/nostr/address.ts"
 import { finalizeEvent } from "../../src/nostr/event.ts"
+import { unsafeWithCrashPoints } from "../../src/store/crash-points.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
 import { acceptOnly, contents, rows, startClient, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
@@ -197,3 +198,46 @@ test("a Welcome that no relay has taken when its Commit loses is never delivered
   expect(await carol.client.fingerprint(groupId)).toEqual(await alice.client.fingerprint(groupId))
   expect(await wraps(0, carol)).toBe(1)
 }, 90_000)
+
+const points = Array.from({ length: 8 }, (_, index) => index + 1).flatMap((failAt) =>
+  (["before", "after"] as const).map((when) => ({ failAt, when })),
+)
+
+test.each(points)(
+  "an inviter who dies at a write has invited once, or not at all: batch $failAt, $when",
+  async (point) => {
+    const memory = new Memory()
+    const openStore = () => openMemoryStore(memory)
+    const bob = await person([url(0)])
+    const alice = await startPerson([url(0)], "Alice", { openStore })
+    await alice.client.sync()
+    await alice.client.close()
+    const store = unsafeWithCrashPoints(await openMemoryStore(memory), point)
+    const answered: string[] = []
+    let doomed: Client | undefined
+    const work = async () => {
+      doomed = await startClient([url(0)], { openStore: () => Promise.resolve(store) })
+      const { groupId } = await doomed.createGroup({ name: "Us", members: [bob.npub] })
+      answered.push(groupId)
+      await doomed.sync()
+      // Whatever else it writes comes to an end.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    await Promise.race([work(), store.crashed])
+    doomed?.setOnline(false)
+    const again = { ...alice, client: await startClient([url(0)], { openStore }) }
+    people.push(again)
+    await syncAll(again, bob)
+    const groups = (await again.client.chats()).map(({ groupId }) => groupId)
+    expect(groups).toEqual(expect.arrayContaining(answered))
+    const invited = await bob.client.invites()
+    expect(invited.map(({ groupId }) => groupId)).toEqual(groups)
+    for (const { inviteId, groupId } of invited) {
+      await bob.client.acceptInvite(inviteId)
+      await syncAll(bob, again)
+      const print = await again.client.fingerprint(groupId)
+      expect(await bob.client.fingerprint(groupId)).toEqual(print)
+      expect((await again.client.group(groupId)).undelivered).toEqual([])
+    }
+  },
+)

@@ -201,6 +201,17 @@ describe("the quiescence gate", () => {
 })
 
 describe("publishing a change", () => {
+  test("a refused one that a relay had stored all the same competes once it comes back", async () => {
+    const { world } = await historyOf([])
+    const ada = world.members[0] as Member
+    await ada.rename("kept")
+    const { publication, title } = ada
+    await world.reject(publication)
+    expect(await ada.receive(publication.event)).toBe("own_echo")
+    await world.pass(LONG_ENOUGH)
+    expect([title, ada.title]).toEqual(["Burrow", "kept"])
+  })
+
   test("an acknowledgement keeps it; a refusal restores the group and allows another try", async () => {
     const names = fc.string({ minLength: 1, maxLength: 20 }).filter((name) => name.trim() === name)
     const property = fc.asyncProperty(names, fc.boolean(), async (name, confirm) => {

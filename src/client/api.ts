@@ -45,6 +45,15 @@ export interface ConnectionView {
   /** Relay events that are stored but not processed yet, and publications that are still owed. */
   readonly pendingInbound: number
   readonly pendingOutbound: number
+  /** While many stored events are read after an absence; `undefined` otherwise. */
+  readonly catchUp: CatchUpView | undefined
+}
+
+export interface CatchUpView {
+  /** Events that have been taken in. While it is 0, relays are still sending. */
+  readonly processed: number
+  /** Events that are known of so far, those included. */
+  readonly known: number
 }
 
 /** Why a person can or can't be invited. Every value but `ok` comes with words in `reason`. */

@@ -109,6 +109,7 @@ export class Client implements ClientApi {
         relays: [],
         pendingInbound: 0,
         pendingOutbound: 0,
+        catchUp: undefined,
       },
     )
   }

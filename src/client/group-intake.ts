@@ -3,6 +3,7 @@
 import type { NostrEvent } from "../nostr/event.ts"
 import type { Filter } from "../nostr/filter.ts"
 import type { Subscription } from "../nostr/pool.ts"
+import type { CatchUpView } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import { OVERLAP } from "./cursors.ts"
 import type { Cursors } from "./cursors.ts"
@@ -20,6 +21,8 @@ const GROUP_EVENT_KIND = 445
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
 const CHUNK = 256
 const RETRY_MS = 2_000
+/** Fewer events than this are read before a number could be. */
+const WORTH_TELLING = 100
 /** A cursor is moved on at most this often while events come in live (seconds). */
 const CURSOR_STEP = 60
 /** What is on its way while a range is read to its end (seconds). */
@@ -76,6 +79,8 @@ export class GroupIntake {
   #round = 0
   #subscription: Subscription | undefined
   #pumping = false
+  /** Since there was nothing to do. */
+  #processed = 0
   #closed = false
 
   constructor(options: IntakeOptions) {
@@ -103,6 +108,13 @@ export class GroupIntake {
   /** Stored events that are waiting here. */
   get pending(): number {
     return this.#queue.length + this.#stored.size
+  }
+
+  /** How far we are, once there is enough to read for anyone to ask. */
+  get catchUp(): CatchUpView | undefined {
+    const { pending } = this
+    const known = this.#processed + pending
+    return pending > 0 && known >= WORTH_TELLING ? { processed: this.#processed, known } : undefined
   }
 
   /** The relay has delivered all that it held when it was asked last. */
@@ -240,6 +252,7 @@ export class GroupIntake {
       try {
         await mailbox.run((draft) => this.#process(draft, chunk))
         this.#queue.splice(0, chunk.length)
+        this.#processed += chunk.length
         size = CHUNK
       } catch (error) {
         if (this.#isClosed()) break
@@ -252,6 +265,7 @@ export class GroupIntake {
       progressed()
     }
     this.#pumping = false
+    if (this.pending === 0) this.#processed = 0
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {

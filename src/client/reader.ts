@@ -55,6 +55,7 @@ export class Reader {
       relays,
       pendingInbound: intake.pending + inbox.pending,
       pendingOutbound: outbox.size + welcomes.size,
+      catchUp: intake.catchUp,
     }
   }
 

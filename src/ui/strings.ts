@@ -128,6 +128,9 @@ export const strings = {
     copyAddress: "Copy your npub",
     pickTitle: "Pick a conversation",
     catchingUp: "Catching up with messages…",
+    catchUpReceiving: (known: number) => `Receiving messages: ${known.toLocaleString("en")} so far`,
+    catchUpReading: (processed: number, known: number) =>
+      `Reading messages: ${processed.toLocaleString("en")} of ${known.toLocaleString("en")}`,
     helloHint: "Your conversations will appear here.",
     pick: "Choose one from the list, or start a new group.",
     unread: (count: number) => (count === 1 ? "1 unread message" : `${count} unread messages`),

@@ -28,6 +28,8 @@ export type Act =
       readonly how: "hangs" | "closed"
       readonly lasts: number
     }
+  /** Two sides that can only talk among themselves, each over a relay of its own; with one relay, one side alone. */
+  | { readonly type: "split"; readonly side: readonly number[]; readonly lasts: number }
   | { readonly type: "down"; readonly relay: number; readonly lasts: number }
   | {
       readonly type: "mode"
@@ -117,11 +119,17 @@ function phaseOf(rng: Rng, shape: Shape): readonly Item[] {
   const moment = at()
   const together = () => (rng.chance(0.7) ? moment + rng.skewed(0, 3_000) : at())
   const changes = rng.int(1, MAX_CHANGES)
+  const everyone = Array.from({ length: shape.devices }, (_, index) => index)
+  if (rng.chance(0.35)) {
+    const side = rng.some(everyone, rng.int(1, Math.max(1, shape.devices - 1)))
+    const at = Math.max(0, moment - rng.skewed(0, 10_000))
+    items.push({ at, type: "split", side, lasts: rng.int(2_000, PHASE_MS) })
+  }
   if (rng.chance(0.6)) {
     // At once, by different people: they can't know of each other.
-    const everyone = Array.from({ length: shape.devices }, (_, index) => index)
     for (const by of rng.some(everyone, Math.max(2, changes))) {
       items.push({ at: moment + rng.skewed(0, 400), ...changeOf(rng, shape, by) })
+      if (rng.chance(0.25)) items.push({ at: moment, ...deathAtWrite(rng, by) })
     }
   } else {
     for (let count = changes; count > 0; count--) {
@@ -166,14 +174,10 @@ function faultOf(rng: Rng, { devices, relays }: Shape): Act {
   const by = rng.int(0, devices - 1)
   const relay = rng.int(0, relays - 1)
   const lasts = rng.int(1_000, PHASE_MS)
-  // Some stay away for longer than a phase.
-  const off = rng.chance(0.2) ? rng.int(60_000, 400_000) : rng.int(0, 20_000)
+  const off = absence(rng)
   const dice = rng.next()
   if (dice < 0.1) return { type: "kill", by, off }
-  if (dice < 0.4) {
-    const when = rng.chance(0.5) ? "before" : "after"
-    return { type: "killAtWrite", by, writes: rng.int(0, 12), when, off }
-  }
+  if (dice < 0.4) return deathAtWrite(rng, by)
   if (dice < 0.45) return { type: "stop", by, off }
   if (dice < 0.5) return { type: "skew", by, skew: rng.int(-120_000, 120_000) }
   if (dice < 0.68) {
@@ -197,6 +201,14 @@ function faultOf(rng: Rng, { devices, relays }: Shape): Act {
   const level = () => rng.pick([0, 0.05, 0.2, 0.4])
   return { type: "noise", lose: level(), duplicate: level(), delay: level(), lasts }
 }
+
+function deathAtWrite(rng: Rng, by: number): Act {
+  const when = rng.chance(0.5) ? "before" : "after"
+  return { type: "killAtWrite", by, writes: rng.skewed(0, 20), when, off: absence(rng) }
+}
+
+/** Some stay away for longer than a phase. */
+const absence = (rng: Rng) => (rng.chance(0.2) ? rng.int(60_000, 400_000) : rng.int(0, 20_000))
 
 /** A short script of a plan. */
 export function scriptOf(plan: Plan): string {

@@ -193,6 +193,9 @@ function checkRules(world: World, members: readonly Member[], fail: Fail): void 
   if (first === undefined) return
   const chain = [...world.witness.chain(authenticatorIn(first.fingerprint))].reverse()
   world.counts.add("epochs of winning branches", chain.length)
+  const depth = world.witness.depthOfForks(authenticatorIn(first.fingerprint))
+  world.counts.atLeast("epochs of a branch that lost", depth)
+  if (depth > 1) world.counts.add("runs with forks of several epochs")
   for (const [index, state] of chain.entries()) {
     const parent = chain[index - 1]
     for (const admin of state.admins) {

@@ -82,6 +82,7 @@ export class Witness {
           else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
+          else if (effect.type === "restore") this.#counts.add("messages restored")
         }
         if (step.group.lifecycle === "unrecoverable" && group.lifecycle !== "unrecoverable") {
           this.#counts.add("groups unrecoverable")
@@ -118,6 +119,15 @@ export class Witness {
       at = at.parent === undefined ? undefined : this.states.get(at.parent)
     }
     return chain
+  }
+
+  /** How many epochs the longest branch has that did not win, for the state that won. */
+  depthOfForks(winner: string): number {
+    const chain = new Set(this.chain(winner).map(({ authenticator }) => authenticator))
+    const depths = [...this.states.keys()].map((name) =>
+      this.chain(name).findIndex(({ authenticator }) => chain.has(authenticator)),
+    )
+    return Math.max(0, ...depths)
   }
 
   /** How many states there are that have more than one successor. */

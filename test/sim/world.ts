@@ -206,6 +206,8 @@ export class World {
         return
       case "partition":
         return this.#partition(item)
+      case "split":
+        return this.#split(item)
       case "down": {
         const relay = this.#relay(item.relay)
         relay.isDown = true
@@ -234,12 +236,29 @@ export class World {
     }
   }
 
-  async #partition(item: Item & { readonly type: "partition" }): Promise<void> {
+  #partition(item: Item & { readonly type: "partition" }): Promise<void> {
     const links = item.devices.flatMap((device) =>
       item.relays.map((relay) => [this.#device(device).name, this.#relay(relay).url] as const),
     )
-    for (const [device, url] of links) this.network.setLink(device, url, item.how)
-    await this.clock.sleep(item.lasts)
+    return this.#cut(links, item.how, item.lasts)
+  }
+
+  #split({ side, lasts }: Item & { readonly type: "split" }): Promise<void> {
+    const links = this.devices.flatMap(({ name, index }) =>
+      this.relays
+        .filter((_, relay) => (relay % 2 === 0) === side.includes(index))
+        .map(({ url }) => [name, url] as const),
+    )
+    return this.#cut(links, "closed", lasts)
+  }
+
+  async #cut(
+    links: readonly (readonly [device: string, url: string])[],
+    how: "hangs" | "closed",
+    lasts: number,
+  ): Promise<void> {
+    for (const [device, url] of links) this.network.setLink(device, url, how)
+    await this.clock.sleep(lasts)
     for (const [device, url] of links) this.network.setLink(device, url, "up")
   }
 

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util"
 import { openClient } from "../client/client.ts"
 import type { Client } from "../client/client.ts"
 import { asFailure } from "../client/failure.ts"
+import { isServerUrl } from "../nostr/blossom.ts"
 import { NodeWebSocket } from "../nostr/node-socket.ts"
 import { relayUrlFromInput } from "../nostr/relay-url.ts"
 import { openFileStore } from "../store/file.ts"
@@ -46,17 +47,20 @@ async function start(): Promise<Client> {
       state: { type: "string" },
     },
   })
-  const { relays = "", state } = values
+  const { relays = "", blossom = "", state } = values
   const defaultRelays = relays
     .split(",")
     .filter((url) => url.trim() !== "")
     .map(relayUrlFromInput)
   if (defaultRelays.length === 0) throw new CliError("invalid_params", USAGE)
+  const servers = blossom.split(",").filter((url) => url.trim() !== "")
+  if (!servers.every(isServerUrl)) throw new CliError("invalid_params", USAGE)
   return openClient({
     openStore: () => (state === undefined ? openMemoryStore() : openFileStore(state)),
     WebSocket: NodeWebSocket,
     random: (length) => new Uint8Array(randomBytes(length)),
     defaultRelays,
+    media: { fetch: (url, init) => fetch(url, init), servers },
     log: (message, error) => {
       const reason = error instanceof Error ? `: ${error.name}: ${error.message}` : ""
       log(`${message}${reason}`)

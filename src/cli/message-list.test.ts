@@ -20,6 +20,7 @@ function item(
     content: messageId,
     tags: [],
     delivery: { status: "received" },
+    attachments: [],
     ...overrides,
   }
 }

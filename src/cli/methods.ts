@@ -1,8 +1,9 @@
 // The headless client's methods, as cli.md lists them: parameters in, the client's answers out.
 
-import { ClientError, groupFeatures } from "../client/api.ts"
+import { groupFeatures } from "../client/api.ts"
 import type { ClientApi, GroupChanges, PersonView } from "../client/api.ts"
 import { parsePerson } from "../nostr/address.ts"
+import { fetchFile, sendFile } from "./media.ts"
 import { listMessages } from "./message-list.ts"
 import {
   CliError,
@@ -31,9 +32,6 @@ const nothing = async (done: Promise<void>) => {
 }
 
 const identity = ({ pubkey, npub }: PersonView) => ({ pubkey, npub })
-
-const notImplemented: Method = () =>
-  Promise.reject(new ClientError("not_implemented", "This method is not built yet."))
 
 const methods = new Map<string, Method>([
   [
@@ -83,8 +81,8 @@ const methods = new Map<string, Method>([
         before: optionalText(params, "before"),
       }),
   ],
-  ["media.send", notImplemented],
-  ["media.fetch", notImplemented],
+  ["media.send", sendFile],
+  ["media.fetch", fetchFile],
   [
     "sync",
     (api, params) => {

@@ -109,6 +109,8 @@ export interface GroupView {
   readonly groupId: string
   readonly name: string
   readonly description: string
+  /** Names the picture, which `groupImage` fetches. */
+  readonly image: string | undefined
   readonly epoch: number
   readonly standing: GroupStanding
   readonly members: readonly MemberView[]
@@ -151,6 +153,8 @@ export interface FeatureView {
 export interface ChatView {
   readonly groupId: string
   readonly name: string
+  /** Names the picture, which `groupImage` fetches. */
+  readonly image: string | undefined
   readonly standing: GroupStanding
   readonly memberCount: number
   readonly unread: number
@@ -186,6 +190,50 @@ export type DeliveryView =
   | { readonly status: "sent"; readonly relays: readonly RelayReceipt[] }
   | { readonly status: "failed"; readonly reason: string; readonly relays: readonly RelayReceipt[] }
 
+export interface AttachmentView {
+  /** Names the attachment within its message. */
+  readonly index: number
+  /** As its sender calls it: untrusted text. */
+  readonly filename: string
+  readonly mediaType: string
+  /** Pixels, as the sender says. */
+  readonly size: { readonly width: number; readonly height: number } | undefined
+}
+
+export interface FileView {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+  readonly filename: string
+}
+
+/** Files that were given to `sendAttachments` and are not a message yet. */
+export interface UploadView {
+  readonly uploadId: string
+  readonly caption: string
+  readonly files: readonly {
+    readonly filename: string
+    readonly mediaType: string
+    /** Bytes. */
+    readonly size: number
+  }[]
+  /** Why it was given up, in plain words; it can be tried again. */
+  readonly failure: string | undefined
+}
+
+export interface NewAttachments {
+  readonly caption: string
+  readonly replyTo?: string
+  readonly files: readonly {
+    readonly bytes: Uint8Array
+    readonly filename: string
+    readonly mediaType: string
+    /** Pixels, as `640x480`. */
+    readonly dim?: string | undefined
+  }[]
+  /** Resolve when the message is on its way, not as soon as it is stored. */
+  readonly wait?: boolean
+}
+
 export interface MessageItem {
   readonly type: "message"
   /** Inner event id (64 hex); stable across pending, sent and received. */
@@ -198,6 +246,8 @@ export interface MessageItem {
   readonly content: string
   readonly tags: readonly (readonly string[])[]
   readonly delivery: DeliveryView
+  /** Encrypted files that belong to the message. */
+  readonly attachments: readonly AttachmentView[]
   /** Unix seconds: then it is deleted here. Absent: it stays. */
   readonly expiresAt?: number
 }
@@ -212,6 +262,7 @@ export type SystemEvent =
   | { readonly event: "admin_removed"; readonly actor: PersonView; readonly subject: PersonView }
   | { readonly event: "group_renamed"; readonly actor: PersonView; readonly name: string }
   | { readonly event: "description_changed"; readonly actor: PersonView }
+  | { readonly event: "group_avatar_changed"; readonly actor: PersonView }
   | { readonly event: "removed_self"; readonly actor: PersonView }
   | {
       readonly event: "disappearing_timer_changed"
@@ -282,6 +333,8 @@ export type ClientErrorCode =
   | "unknown_group"
   | "unknown_invite"
   | "unknown_message"
+  /** A file that can't be had now. */
+  | "unavailable"
   | "not_admin"
   | "not_active"
   | "not_invitable"
@@ -370,6 +423,24 @@ export interface ClientApi {
     message: { content: string; replyTo?: string; kind?: number; tags?: readonly string[][] },
   ): Promise<{ messageId: string }>
   retryMessage(groupId: string, messageId: string): Promise<void>
+
+  /** Resolves once the files are stored here, with `wait` once they are uploaded and have become a message. */
+  sendAttachments(
+    groupId: string,
+    attachments: NewAttachments,
+  ): Promise<{ uploadId: string; messageId?: string }>
+  /** Files that are on their way to a group, oldest first; changes are told as those of its timeline. */
+  uploads(groupId: string): Promise<readonly UploadView[]>
+  retryUpload(uploadId: string): Promise<void>
+  discardUpload(uploadId: string): Promise<void>
+  /** Fetches, verifies and decrypts. Rejects with `unavailable`, in plain words; it can be tried again. */
+  attachment(groupId: string, messageId: string, index: number): Promise<FileView>
+  /** `undefined`: no picture any more. Admins only. */
+  setGroupImage(
+    groupId: string,
+    picture: { bytes: Uint8Array; mediaType: string } | undefined,
+  ): Promise<{ epoch: number }>
+  groupImage(groupId: string): Promise<FileView | undefined>
 
   /** Hex values that two members of one group state share. */
   fingerprint(groupId: string): Promise<{

@@ -11,9 +11,19 @@ import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
 import { systemTimers } from "../nostr/timers.ts"
 import type { Signer } from "../nostr/signer.ts"
 import type { Store } from "../store/types.ts"
+import { Blossom } from "../nostr/blossom.ts"
+import type { Fetch } from "../nostr/blossom.ts"
 import { Account } from "./account.ts"
 import { ClientError } from "./api.ts"
-import type { ClientApi, ClientChange, PersonView, SessionView, TimelineCursor } from "./api.ts"
+import type {
+  ClientApi,
+  ClientChange,
+  NewAttachments,
+  PersonView,
+  SessionView,
+  TimelineCursor,
+} from "./api.ts"
+import { Attachments } from "./attachments.ts"
 import { Draft } from "./draft.ts"
 import { marmotEngine } from "./engine.ts"
 import type { Engine } from "./engine.ts"
@@ -21,7 +31,7 @@ import { asClientError } from "./failure.ts"
 import { Membership } from "./membership.ts"
 import { Messages } from "./messages.ts"
 import { newAccount } from "./new-account.ts"
-import type { Extension, Log, Timers } from "./ports.ts"
+import type { Extension, Log, Timers, MediaPorts } from "./ports.ts"
 import { Reader } from "./reader.ts"
 import { Session } from "./session.ts"
 import { sync } from "./sync.ts"
@@ -32,6 +42,12 @@ export interface ClientOptions {
   readonly WebSocket: WebSocketConstructor
   readonly random: (length: number) => Uint8Array
   readonly defaultRelays: readonly string[]
+  /** Absent: no files can be sent or fetched. */
+  readonly media?: {
+    readonly fetch: Fetch
+    /** Base URLs of Blossom servers, first choice first; they may be on the local network. */
+    readonly servers: readonly string[]
+  }
   readonly now?: () => number
   readonly timers?: Timers
   readonly extension?: Extension
@@ -47,6 +63,7 @@ interface Running {
   readonly reader: Reader
   readonly messages: Messages
   readonly membership: Membership
+  readonly attachments: Attachments
 }
 
 /** Opens the store and, if it holds an account, the account's session. Rejects with `ClientError`. */
@@ -255,6 +272,36 @@ export class Client implements ClientApi {
     return this.#with(({ messages }) => messages.retry(groupId, messageId))
   }
 
+  sendAttachments(groupId: string, attachments: NewAttachments) {
+    return this.#with(({ session }) => session.uploads.add(groupId, attachments))
+  }
+
+  uploads(groupId: string) {
+    return this.#with(({ session }) => session.uploads.views(groupId))
+  }
+
+  retryUpload(uploadId: string) {
+    return this.#with(({ session }) => session.uploads.retry(uploadId))
+  }
+
+  discardUpload(uploadId: string) {
+    return this.#with(({ session }) => session.uploads.discard(uploadId))
+  }
+
+  attachment(groupId: string, messageId: string, index: number) {
+    return this.#with(({ attachments }) => attachments.file(groupId, messageId, index))
+  }
+
+  setGroupImage(groupId: string, picture: Parameters<ClientApi["setGroupImage"]>[1]) {
+    return this.#with(({ attachments, membership }) =>
+      attachments.setImage(groupId, picture, (image) => membership.setImage(groupId, image)),
+    )
+  }
+
+  groupImage(groupId: string) {
+    return this.#with(({ attachments }) => attachments.image(groupId))
+  }
+
   fingerprint(groupId: string) {
     return this.#with(({ reader }) => reader.fingerprint(groupId))
   }
@@ -337,7 +384,7 @@ export class Client implements ClientApi {
 
   async #run(account: Account): Promise<Running> {
     const { WebSocket, random, defaultRelays, log, engine } = this.#options
-    const { timers = systemTimers } = this.#options
+    const { timers = systemTimers, media } = this.#options
     const store = this.#store
     const crypto = this.#crypto
     if (store === undefined || crypto === undefined) {
@@ -353,6 +400,7 @@ export class Client implements ClientApi {
         store,
         timers,
         defaultRelays,
+        media: media && this.#mediaPorts(media, timers),
         log: log ?? (() => undefined),
         now: () => this.#now(),
         random,
@@ -363,9 +411,19 @@ export class Client implements ClientApi {
       reader: new Reader(session),
       messages: new Messages(session),
       membership: new Membership(session),
+      attachments: new Attachments(session),
     }
+    const { messages } = this.#running
+    session.uploads.start((draft, groupId, message, mediaState) =>
+      messages.post(draft, groupId, message, mediaState),
+    )
     this.#emit({ topic: "session" })
     return this.#running
+  }
+
+  #mediaPorts({ fetch, servers }: NonNullable<ClientOptions["media"]>, timers: Timers): MediaPorts {
+    const now = () => this.#now()
+    return { blossom: new Blossom({ fetch, timers, now, trusted: servers }), servers }
   }
 
   #now(): number {

@@ -28,7 +28,7 @@ export interface Connection {
 export async function connectClient(): Promise<Connection> {
   const tab = crypto.randomUUID()
   const [config] = await Promise.all([loadConfig("./burrow.json"), holdTabLock(tab)])
-  const hello: Hello = { type: "hello", tab, relays: config.relays }
+  const hello: Hello = { type: "hello", tab, relays: config.relays, blossom: config.blossom }
   const open = typeof SharedWorker === "undefined" ? dedicated(tab) : shared
   const rpc: RpcClient = new RpcClient({
     timers: {

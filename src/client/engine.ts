@@ -4,6 +4,7 @@ import { apply, nextWake } from "../marmot/engine.ts"
 import { createMarmotGroup } from "../marmot/create-group.ts"
 import { joinMarmotGroup } from "../marmot/join-group.ts"
 import { featuresOf, fingerprint, ownLeafKey, requirements, summary } from "../marmot/group-view.ts"
+import { groupAvatar, mediaAccess, mediaServers } from "../marmot/group-media.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
 import { salvageGroup } from "../marmot/salvage.ts"
 import { statesOf, wipe } from "../marmot/wipe.ts"
@@ -18,6 +19,9 @@ export const marmotEngine = {
   ownLeafKey,
   featuresOf,
   fingerprint,
+  mediaAccess,
+  mediaServers,
+  groupAvatar,
   groupRecords,
   restoreGroup,
   salvageGroup,

@@ -52,6 +52,7 @@ const intentCodes: Record<IntentFailure, ClientErrorCode> = {
   publish_rejected: "publish_failed",
   queue_full: "timeout",
   unsupported: "invalid_input",
+  media_outdated: "change_lost",
   expired: "publish_failed",
 }
 
@@ -62,6 +63,7 @@ const intentSentences: Partial<Record<IntentFailure, string>> = {
   already_member: "This person is in the group already.",
   last_admin: "A group needs an admin: name another one first.",
   publish_rejected: "No relay accepted the change.",
+  media_outdated: "The group changed while the files were on their way. Send them again.",
   expired: "It was over before it could be sent: messages disappear here.",
   queue_full: "Too much is waiting to be sent already.",
 }

@@ -1,6 +1,8 @@
 // What the engine wants done becomes records: publications, Welcomes to send, rows of the timeline.
 
 import type { Effect, GroupChange, MarmotGroup } from "../marmot/engine-types.ts"
+import type { MediaKeys } from "../marmot/media-file.ts"
+import { bytesToHex } from "../nostr/event.ts"
 import { toBase64 } from "../marmot/base64.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
@@ -8,7 +10,9 @@ import { intentError } from "./failure.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Reinviter } from "./reinviter.ts"
 import type { SeenEvents } from "./seen-events.ts"
+import type { MessageRecord } from "./timeline-records.ts"
 import type { Timeline } from "./timeline.ts"
+import type { Uploads } from "./uploads.ts"
 import type { Waiters } from "./waiters.ts"
 import type { WelcomeSender } from "./welcome-sender.ts"
 
@@ -17,6 +21,7 @@ export interface EffectPorts {
   readonly outbox: Outbox
   readonly welcomes: WelcomeSender
   readonly reinviter: Reinviter
+  readonly uploads: Uploads
   readonly cursors: Cursors
   readonly seen: SeenEvents
   readonly waiters: Waiters<{ epoch: number }>
@@ -68,6 +73,7 @@ async function perform(
         rumor: effect.event,
         own: effect.own,
         expiresAt: effect.expiresAt,
+        ...keysOf(effect.mediaKeys),
         delivery: effect.own ? { status: "pending" } : { status: "received" },
       })
     case "withdraw":
@@ -137,7 +143,7 @@ async function intentDone(
   draft: Draft,
   groupId: string,
   effect: Effect & { readonly type: "intentDone" },
-  { timeline, waiters }: EffectPorts,
+  { timeline, waiters, uploads }: EffectPorts,
 ): Promise<void> {
   const { intentId, result } = effect
   if (result.ok) {
@@ -148,9 +154,17 @@ async function intentDone(
   draft.after(() => waiters.reject(intentId, error))
   const messageId = messageOfIntent(intentId)
   if (messageId === undefined) return
+  if (result.code === "media_outdated" && (await uploads.again(draft, groupId, messageId))) return
   await timeline.setDelivery(draft, groupId, messageId, {
     delivery: { status: "failed", reason: error.message, relays: [] },
   })
+}
+
+/** Keys of attachments, as they are stored with their message. */
+function keysOf(keys: MediaKeys | undefined): Pick<MessageRecord, "mediaKeys"> {
+  if (keys === undefined) return {}
+  const listed = Object.entries(keys).map(([index, key]) => [index, [bytesToHex(key)]] as const)
+  return { mediaKeys: Object.fromEntries(listed) }
 }
 
 /** The branch that the message was sent on won after all. */
@@ -186,6 +200,7 @@ const lostWords: Record<GroupChange["type"], string> = {
   admin_removed: "one admin fewer",
   group_renamed: "a new name",
   description_changed: "a new description",
+  group_avatar_changed: "a new picture",
   disappearing_timer_changed: "disappearing messages",
   routing_changed: "other relays",
   group_disbanded: "ending the group",

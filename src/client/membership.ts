@@ -1,5 +1,6 @@
 // Making groups, changing them, entering and leaving them.
 
+import type { BlossomImage } from "../marmot/components/blossom-image.ts"
 import type { GroupSummary, Intent } from "../marmot/engine-types.ts"
 import { MarmotError } from "../marmot/error.ts"
 import { MlsError } from "../mls/index.ts"
@@ -14,12 +15,14 @@ import type { Chosen, Finding } from "./directory.ts"
 import type { Draft } from "./draft.ts"
 import { mayReplace } from "./invites.ts"
 import { firstSelfUpdate, nextSelfUpdate } from "./maintenance.ts"
+import type { MediaPorts } from "./ports.ts"
 import type { Session } from "./session.ts"
 
 /** Relays of a new group: enough for one to be down, few enough to publish to (wire §1.6 allows 16). */
 const MAX_GROUP_RELAYS = 5
 /** Wire §6.5. */
 const MAX_RELAYS = 16
+const MAX_MEDIA_SERVERS = 5
 const MAX_NAME_BYTES = 256
 const MAX_DESCRIPTION_BYTES = 4096
 
@@ -67,6 +70,7 @@ export class Membership {
           description,
           relays,
           invitees,
+          ...mediaOf(world.media),
         }),
       )
       const { groupId } = group
@@ -115,6 +119,10 @@ export class Membership {
     })
   }
 
+  setImage(groupId: string, image: BlossomImage): Promise<{ epoch: number }> {
+    return this.#change(groupId, { type: "update", image })
+  }
+
   selfUpdate(groupId: string): Promise<{ epoch: number }> {
     return this.#change(groupId, { type: "selfUpdate" })
   }
@@ -132,13 +140,25 @@ export class Membership {
   }
 
   async forget(groupId: string): Promise<void> {
-    const { mailbox, groups, world, chats, timeline, outbox, welcomes, seen, cursors, reinviter } =
-      this.#session
+    const {
+      mailbox,
+      groups,
+      world,
+      chats,
+      timeline,
+      outbox,
+      welcomes,
+      seen,
+      cursors,
+      reinviter,
+      uploads,
+    } = this.#session
     await mailbox.run(async (draft) => {
       const { standing } = world.engine.summary(groups.require(groupId, draft))
       if (standing === "active" || standing === "leaving" || standing === "disbanding") {
         throw new ClientError("invalid_input", "Leave the group before you delete it.")
       }
+      uploads.forget(draft, groupId)
       outbox.forget(draft, groupId)
       welcomes.forget(draft, groupId)
       reinviter.forget(draft, groupId)
@@ -308,6 +328,12 @@ export class Membership {
       random: (length: number) => world.random(length),
     }
   }
+}
+
+/** The servers that a new group's members put their files on; none if none can be reached from here. */
+function mediaOf(media: MediaPorts | undefined): { readonly mediaServers?: readonly string[] } {
+  const servers = (media?.servers ?? []).map((url) => new URL(url).href).slice(0, MAX_MEDIA_SERVERS)
+  return servers.length === 0 ? {} : { mediaServers: [...new Set(servers)] }
 }
 
 /** Refusals of the protocol layers are about what the user asked for. */

@@ -30,16 +30,24 @@ export class Messages {
   /** Resolves once the message is stored. Rejects, with nothing stored, if the group can't be written to. */
   async send(groupId: string, message: NewMessage): Promise<{ messageId: string }> {
     check(message)
-    return this.#session.mailbox.run(async (draft) => {
-      const { groups, timeline } = this.#session
-      groups.require(groupId, draft)
-      const rumor = await this.#compose(draft, groupId, message)
-      const delivery = { status: "pending" } as const
-      await timeline.deliver(draft, groupId, { rumor, own: true, delivery })
-      await this.#submit(draft, groupId, rumor)
-      draft.swap(() => this.#last.set(groupId, rumorMs(rumor)))
-      return { messageId: rumor.id }
-    })
+    return this.#session.mailbox.run((draft) => this.post(draft, groupId, message))
+  }
+
+  /** In a step. `mediaState`: the state for which the files that the message names were sealed. */
+  async post(
+    draft: Draft,
+    groupId: string,
+    message: NewMessage,
+    mediaState?: string,
+  ): Promise<{ messageId: string }> {
+    const { groups, timeline } = this.#session
+    groups.require(groupId, draft)
+    const rumor = await this.#compose(draft, groupId, message)
+    const delivery = { status: "pending" } as const
+    await timeline.deliver(draft, groupId, { rumor, own: true, delivery })
+    await this.#submit(draft, groupId, rumor, mediaState)
+    draft.swap(() => this.#last.set(groupId, rumorMs(rumor)))
+    return { messageId: rumor.id }
   }
 
   /** What is still on its way is tried at once; what failed is encrypted and sent anew, under the same id. */
@@ -51,16 +59,18 @@ export class Messages {
         throw new ClientError("unknown_message", "There is no such message of yours.")
       }
       if (record.delivery.status === "failed") {
+        // Files were sealed for a state that may be gone.
+        if (await this.#session.uploads.again(draft, groupId, messageId)) return
         await timeline.setDelivery(draft, groupId, messageId, { delivery: { status: "pending" } })
         await this.#submit(draft, groupId, record.rumor)
       } else draft.after(() => outbox.wakeAll())
     })
   }
 
-  async #submit(draft: Draft, groupId: string, event: Rumor): Promise<void> {
+  async #submit(draft: Draft, groupId: string, event: Rumor, mediaState?: string): Promise<void> {
     const { groups, world } = this.#session
     const intentId = `send:${event.id}:${bytesToHex(world.random(8))}`
-    const intent = { type: "send", intentId, event } as const
+    const intent = { type: "send", intentId, event, ...mediaOf(mediaState) } as const
     const effects = await groups.apply(draft, groupId, { type: "intent", intent })
     for (const effect of effects) {
       if (effect.type !== "intentDone" || effect.intentId !== intentId || effect.result.ok) continue
@@ -103,6 +113,8 @@ export class Messages {
     ]
   }
 }
+
+const mediaOf = (mediaState: string | undefined) => (mediaState === undefined ? {} : { mediaState })
 
 function check({ content, kind = CHAT_KIND, tags = [] }: NewMessage): void {
   if (kind === CHAT_KIND && content.trim() === "") {

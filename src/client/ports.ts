@@ -2,6 +2,7 @@
 
 import type { MlsCrypto } from "../mls/index.ts"
 import type { Store } from "../store/types.ts"
+import type { Blossom } from "../nostr/blossom.ts"
 import type { Nip07Provider } from "../nostr/nip07-signer.ts"
 import type { RelayPool } from "../nostr/pool.ts"
 import type { Timer, Timers } from "../nostr/timers.ts"
@@ -12,6 +13,13 @@ export type { Timer, Timers }
 /** For what nobody is waiting for. No ids, keys or texts of the user go in. */
 export type Log = (message: string, error?: unknown) => void
 
+/** Media servers, and those that the user has chosen. */
+export interface MediaPorts {
+  readonly blossom: Blossom
+  /** Base URLs, first choice first. */
+  readonly servers: readonly string[]
+}
+
 /** The world, as every part of the client sees it. */
 export interface World {
   readonly crypto: MlsCrypto
@@ -20,6 +28,8 @@ export interface World {
   readonly store: Store
   readonly timers: Timers
   readonly defaultRelays: readonly string[]
+  /** Absent where no files can be sent or fetched. */
+  readonly media?: MediaPorts | undefined
   readonly log: Log
   /** Milliseconds since 1970. */
   readonly now: () => number

@@ -12,7 +12,7 @@ import type {
 import { ClientError } from "./api.ts"
 import type { Session } from "./session.ts"
 import type { TimelineRecord } from "./timeline-records.ts"
-import { chatView, groupView, inviteView, isPreviewable, timelineItem } from "./views.ts"
+import { chatView, groupView, imageName, inviteView, isPreviewable, timelineItem } from "./views.ts"
 
 const UNDELIVERED = {
   sending: "The invitation is on its way.",
@@ -68,7 +68,8 @@ export class Reader {
         if (group === undefined) return []
         const newest = await this.#newest(chat.groupId)
         const now = world.now()
-        return [chatView(chat, world.engine.summary(group), newest, { viewer, now })]
+        const image = imageName(world.engine.groupAvatar(group))
+        return [chatView(chat, world.engine.summary(group), newest, { viewer, now, image })]
       }),
     )
     return views.flat().sort((a, b) => b.lastActivity - a.lastActivity)
@@ -78,6 +79,7 @@ export class Reader {
     const { groups, world, viewer } = this.#session
     const group = groups.require(groupId)
     return groupView(group, world.engine.summary(group), viewer, {
+      image: imageName(world.engine.groupAvatar(group)),
       undelivered: this.#undelivered(groupId),
       features: [...world.engine.featuresOf(group)].map(([feature, found]) => ({
         feature,

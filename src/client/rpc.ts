@@ -44,6 +44,13 @@ export const methods = [
   "declineInvite",
   "sendMessage",
   "retryMessage",
+  "sendAttachments",
+  "uploads",
+  "retryUpload",
+  "discardUpload",
+  "attachment",
+  "setGroupImage",
+  "groupImage",
   "fingerprint",
   "sync",
 ] as const satisfies readonly Method[]
@@ -58,6 +65,9 @@ const readings: ReadonlySet<Method> = new Set<Method>([
   "invites",
   "fingerprint",
   "checkInvitees",
+  "uploads",
+  "attachment",
+  "groupImage",
 ])
 
 export type ToWorker =

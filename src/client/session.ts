@@ -28,6 +28,7 @@ import { Reachability } from "./reachability.ts"
 import { Reinviter } from "./reinviter.ts"
 import { SeenEvents } from "./seen-events.ts"
 import { Timeline } from "./timeline.ts"
+import { Uploads } from "./uploads.ts"
 import { UsedKeyPackages } from "./used-key-packages.ts"
 import type { Viewer } from "./views.ts"
 import { WelcomeSender } from "./welcome-sender.ts"
@@ -63,6 +64,7 @@ export class Session {
   readonly directory: Directory
   readonly welcomes: WelcomeSender
   readonly reinviter: Reinviter
+  readonly uploads: Uploads
   readonly groups: Groups
   readonly intake: GroupIntake
   readonly inbox: Inbox
@@ -146,6 +148,7 @@ export class Session {
           outbox,
           welcomes,
           reinviter: this.reinviter,
+          uploads: this.uploads,
           cursors,
           seen,
           waiters: groups.waiters,
@@ -157,6 +160,7 @@ export class Session {
       },
     })
     this.groups = groups
+    this.uploads = new Uploads({ world, mailbox, groups, timeline })
     this.reinviter = new Reinviter({
       world,
       mailbox,
@@ -229,6 +233,7 @@ export class Session {
     for (const part of [groups, outbox, welcomes, intake, inbox, contacts, reachability])
       part.close()
     this.expiry.close()
+    this.uploads.close()
     this.#maintenance.close()
     if (this.#progress !== undefined) world.timers.clearTimeout(this.#progress)
     await this.mailbox.close()
@@ -250,9 +255,9 @@ export class Session {
 
   async #load(): Promise<void> {
     const { world, chats, invites, keyPackages, used, cursors } = this
-    const { outbox, contacts, welcomes, reinviter, groups } = this
+    const { outbox, contacts, welcomes, reinviter, uploads, groups } = this
     for (const part of [chats, invites, keyPackages, used, cursors]) await part.load(world.store)
-    for (const part of [outbox, contacts, welcomes, reinviter]) await part.load()
+    for (const part of [outbox, contacts, welcomes, reinviter, uploads]) await part.load()
     await groups.load(this.account.device)
     await this.mailbox.run(async (draft) => {
       for (const { groupId } of groups.all()) {

@@ -51,7 +51,7 @@ async function fence({ world, intake, inbox }: Session): Promise<void> {
 
 /** In words, or `undefined` if nothing is. */
 function stillOpen(session: Session, start: number): string | undefined {
-  const { world, mailbox, intake, inbox, outbox, welcomes, groups } = session
+  const { world, mailbox, intake, inbox, outbox, welcomes, groups, uploads } = session
   const wanted = [...new Set([...intake.relays, ...inbox.relays])]
   const status = new Map(world.pool.status().map((relay) => [relay.url, relay.status]))
   const connected = wanted.filter((url) => status.get(url) === "connected")
@@ -62,6 +62,7 @@ function stillOpen(session: Session, start: number): string | undefined {
     return "Relays are still sending stored events."
   }
   if (intake.pending > 0 || inbox.pending > 0) return "Received events are still being processed."
+  if (!uploads.isIdle) return "Files are still being uploaded."
   if (outbox.isOwed(connected)) return "Something could not be published yet."
   if (welcomes.size > 0) return "An invitation could not be sent yet."
   if (!groups.all().every((group) => world.engine.summary(group).settled)) {

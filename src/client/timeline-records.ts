@@ -15,6 +15,11 @@ export interface MessageRecord {
   readonly eventId?: string
   /** Unix seconds: from then on nothing of it may be readable here. */
   readonly expiresAt?: number
+  /**
+   * Keys of its attachments, hex, by the place of the tag: their epoch may be gone before they are fetched. More than
+   * one if the message has come in several epochs.
+   */
+  readonly mediaKeys?: Readonly<Record<number, readonly string[]>>
 }
 
 export type RowChange =

@@ -7,6 +7,7 @@ import { isChatKind } from "./chat-kinds.ts"
 import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { systemRowEvent, systemRowOf } from "../marmot/system-rows.ts"
+import { forgetFiles, forgetMedia } from "./media-records.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
 import { MAX_AHEAD_MS, messageSort, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
@@ -115,6 +116,7 @@ export class Timeline {
     if (this.#isOver({ type: "message", arrival: 0, ...message, ...expiry })) return
     const place = await this.#place(draft, groupId, message.rumor.id)
     if (place !== undefined) {
+      await this.#addKeys(draft, groupId, place, message.mediaKeys)
       // Encrypted anew, it has the time of its new epoch.
       if (place.hidden || message.own) await this.#setExpiry(draft, groupId, place, expiresAt)
       if (place.hidden) await this.restore(draft, groupId, message.rumor.id)
@@ -133,13 +135,28 @@ export class Timeline {
     for (const { sort } of waiting) {
       const { at, messageId } = parseExpiry(sort)
       if (at > now) return at
-      await this.#delete(draft, groupId, messageId)
+      await this.delete(draft, groupId, messageId)
       draft.put("timeline", { scope: expiryScope(groupId), sort }, undefined)
     }
     return waiting.length < EXPIRED_AT_ONCE ? undefined : now
   }
 
-  async #delete(draft: Draft, groupId: string, messageId: string): Promise<void> {
+  /** What comes again in another epoch has other keys; which of them its files were sealed with, they will tell. */
+  async #addKeys(
+    draft: Draft,
+    groupId: string,
+    place: Place,
+    keys: MessageRecord["mediaKeys"],
+  ): Promise<void> {
+    const record = keys && (await this.#read(draft, groupId, place))
+    if (record === undefined) return
+    const mediaKeys = mergedKeys(record.mediaKeys ?? {}, keys)
+    const scope = place.hidden ? hiddenScope(groupId) : groupId
+    draft.put("timeline", { scope, sort: place.sort }, encodeRecord({ ...record, mediaKeys }))
+  }
+
+  /** Deletes a message and its files, as if it had never been. */
+  async delete(draft: Draft, groupId: string, messageId: string): Promise<void> {
     const place = await this.#place(draft, groupId, messageId)
     const record = place && (await this.#read(draft, groupId, place))
     if (place === undefined || record === undefined) return
@@ -149,6 +166,7 @@ export class Timeline {
     const scope = place.hidden ? hiddenScope(groupId) : groupId
     draft.put("timeline", { scope, sort: place.sort }, undefined)
     draft.put("timeline", placeKey(groupId, messageId), undefined)
+    forgetFiles(draft, groupId, record.rumor)
     this.#chats.touch(draft, groupId)
   }
 
@@ -258,6 +276,7 @@ export class Timeline {
 
   /** Deletes everything that is stored of a group's timeline. */
   async forget(draft: Draft, groupId: string): Promise<void> {
+    await forgetMedia(this.#store, draft, groupId)
     const scopes = [groupId, hiddenScope, placeScope, noticeScope, expiryScope].map((scope) =>
       typeof scope === "string" ? scope : scope(groupId),
     )
@@ -307,6 +326,20 @@ export class Timeline {
   #stored(draft: Draft, key: StoreKey): Promise<unknown> {
     return readRecord(this.#store, draft, "timeline", key)
   }
+}
+
+const MAX_KEYS = 8
+
+function mergedKeys(
+  before: NonNullable<MessageRecord["mediaKeys"]>,
+  more: MessageRecord["mediaKeys"] = {},
+): NonNullable<MessageRecord["mediaKeys"]> {
+  const merged: Record<number, readonly string[]> = { ...before }
+  for (const [index, keys] of Object.entries(more)) {
+    const all = [...(merged[Number(index)] ?? []), ...keys]
+    merged[Number(index)] = [...new Set(all)].slice(0, MAX_KEYS)
+  }
+  return merged
 }
 
 const countsAsUnread = ({ own, rumor }: Pick<MessageRecord, "own" | "rumor">) =>

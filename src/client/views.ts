@@ -3,6 +3,7 @@
 import type { Rumor } from "../nostr/event.ts"
 import type { GroupSummary, MarmotGroup } from "../marmot/engine-types.ts"
 import type {
+  AttachmentView,
   ChatView,
   GroupView,
   InviteView,
@@ -12,6 +13,9 @@ import type {
   SystemRowView,
   TimelineItem,
 } from "./api.ts"
+import { bytesToHex } from "../nostr/event.ts"
+import type { GroupAvatar } from "../marmot/group-image.ts"
+import { referenceOf } from "../marmot/media-file.ts"
 import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
 import { isChatKind } from "./chat-kinds.ts"
@@ -28,7 +32,7 @@ export function groupView(
   group: MarmotGroup,
   summary: GroupSummary,
   viewer: Viewer,
-  more: Pick<GroupView, "undelivered" | "features">,
+  more: Pick<GroupView, "undelivered" | "features" | "image">,
 ): GroupView {
   const { groupId, name, description, epoch, standing, members, admins, retention } = summary
   return {
@@ -63,7 +67,7 @@ export function chatView(
   chat: ChatRecord,
   summary: GroupSummary,
   newest: TimelineRecord | undefined,
-  params: { readonly viewer: Viewer; readonly now: number },
+  params: { readonly viewer: Viewer; readonly now: number; readonly image: string | undefined },
 ): ChatView {
   const { groupId, name, standing, members } = summary
   // A message that claims to come from the future must not stay on top for ever.
@@ -71,12 +75,18 @@ export function chatView(
   return {
     groupId,
     name,
+    image: params.image,
     standing,
     memberCount: members.length,
     unread: chat.unread,
     lastActivity: Math.floor(at),
     preview: newest === undefined ? undefined : previewOf(newest, params.viewer),
   }
+}
+
+/** Names a group's picture; one that is an address on the web (component 0x8007) is not shown. */
+export function imageName({ image, url }: GroupAvatar): string | undefined {
+  return image === undefined || url !== undefined ? undefined : bytesToHex(image.imageHash)
 }
 
 export function inviteView(invite: InviteRecord, viewer: Viewer): InviteView {
@@ -111,6 +121,7 @@ export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineIt
     content,
     tags,
     delivery: record.delivery,
+    attachments: attachmentViews(record.rumor),
     ...(record.expiresAt === undefined ? {} : { expiresAt: record.expiresAt }),
   }
 }
@@ -122,6 +133,25 @@ const systemRowView = ({ id, pubkey, kind, tags, content }: Rumor): SystemRowVie
   tags,
   content,
 })
+
+const MAX_PIXELS = 100_000
+
+function attachmentViews(rumor: Rumor): readonly AttachmentView[] {
+  return rumor.tags.flatMap((tag, index) => {
+    const reference = referenceOf(tag)
+    if (reference === undefined) return []
+    const { filename, mediaType, dim } = reference
+    return [{ index, filename, mediaType, size: sizeOf(dim) }]
+  })
+}
+
+function sizeOf(dim = ""): AttachmentView["size"] {
+  const [, width, height] = /^(\d{1,6})x(\d{1,6})$/.exec(dim) ?? []
+  const size = { width: Number(width), height: Number(height) }
+  return [size.width, size.height].every((side) => side > 0 && side <= MAX_PIXELS)
+    ? size
+    : undefined
+}
 
 /** Stands for the group in the chat list; reactions, edits and the like do not. */
 export function isPreviewable(record: TimelineRecord): boolean {
@@ -146,6 +176,7 @@ function systemEvent(change: RowChange, viewer: Viewer): SystemEvent {
     case "disappearing_timer_changed":
       return { event: change.type, actor: person(change.actor), seconds: change.after }
     case "description_changed":
+    case "group_avatar_changed":
     case "routing_changed":
     case "group_disbanded":
     case "group_created":
@@ -161,9 +192,20 @@ const MAX_PREVIEW = 200
 function previewOf(record: TimelineRecord, viewer: Viewer): ChatView["preview"] {
   if (record.type === "message") {
     const author = viewer.person(record.rumor.pubkey)
+    const text = record.rumor.content.trim() === "" ? filesText(record.rumor) : undefined
+    if (text !== undefined) return { author, text }
     return { author, text: Array.from(record.rumor.content).slice(0, MAX_PREVIEW).join("") }
   }
   return { author: undefined, text: rowText(systemEvent(record.change, viewer)) }
+}
+
+/** What stands for a message without words. */
+function filesText(rumor: Rumor): string | undefined {
+  const [first, ...more] = attachmentViews(rumor)
+  if (first === undefined) return undefined
+  const isImage = first.mediaType.startsWith("image/")
+  const what = isImage ? "Picture" : first.filename
+  return more.length === 0 ? what : `${what} and ${more.length} more`
 }
 
 const nameOf = ({ name, npub }: PersonView) => name ?? `${npub.slice(0, 10)}…`
@@ -193,6 +235,8 @@ function rowText(row: SystemEvent): string {
         : `${nameOf(row.actor)} turned on disappearing messages`
     case "routing_changed":
       return `${nameOf(row.actor)} changed the group’s relays`
+    case "group_avatar_changed":
+      return `${nameOf(row.actor)} changed the picture`
     case "description_changed":
       return `${nameOf(row.actor)} changed the description`
     case "removed_self":

@@ -14,6 +14,7 @@ export interface Hello {
   /** Names the Web Lock that the page holds for as long as it lives. */
   readonly tab: string
   readonly relays: readonly string[]
+  readonly blossom: readonly string[]
 }
 
 const timers = {
@@ -26,13 +27,14 @@ let client: Promise<Client> | undefined
 bridge.onAvailable = () => void client?.then((started) => started.signerAvailable())
 
 /** One for all pages; the first one's configuration counts. A failure is told, and the next page tries again. */
-function start(relays: readonly string[]): Promise<ClientApi> {
+function start({ relays, blossom }: Hello): Promise<ClientApi> {
   client ??= openClient({
     // Without its store this worker is of no use; the pages notice its silence and start another one.
     openStore: () => openIndexedDbStore("burrow", { onLost: () => close() }),
     WebSocket,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     defaultRelays: relays,
+    media: { fetch: (url, init) => fetch(url, init), servers: blossom },
     extension: bridge,
     timers,
   }).catch((error: unknown) => {
@@ -50,7 +52,7 @@ function connect(port: MessagePort): void {
     other: (message) => {
       if (hasType(message, "hello")) {
         const hello = message as Hello
-        resolve(start(hello.relays))
+        resolve(start(hello))
         void tabLock(hello.tab).then(() => {
           stop()
           bridge.remove(tab)

@@ -148,10 +148,16 @@ export const newGroupRequirements: GroupRequirements = {
   proposals: [proposalTypes.appDataUpdate, proposalTypes.selfRemove],
 }
 
-/** What a new group requires: what it must, and of what is optional all that its founders can do (§4.4). */
-export function foundingRequirements(founders: readonly LeafNode[]): GroupRequirements {
+/**
+ * What a new group requires: what it must, and of what is optional all that its founders can do (§4.4). `optional`:
+ * components that this group would have beyond those of every group.
+ */
+export function foundingRequirements(
+  founders: readonly LeafNode[],
+  optional: readonly number[] = [],
+): GroupRequirements {
   const { components } = constructable(founders)
-  const negotiated = NEGOTIATED_COMPONENTS.filter((id) => components.includes(id))
+  const negotiated = [...NEGOTIATED_COMPONENTS, ...optional].filter((id) => components.includes(id))
   return {
     ...newGroupRequirements,
     components: [...MANDATORY_COMPONENTS, ...negotiated].sort((a, b) => a - b),

@@ -13,6 +13,7 @@ import { authorizeCommit, authorizeProposal, disbands, requiresAdmin } from "./a
 import type { CommitEdge, GroupChange } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf, type Route, routeOf } from "./group-facts.ts"
+import { sameAvatar } from "./group-image.ts"
 import { sameRequirements, validateGroupState } from "./group-rules.ts"
 
 /**
@@ -113,6 +114,7 @@ function rowsOf(
     ...(before.description === after.description
       ? []
       : [{ type: "description_changed", actor } as const]),
+    ...(sameAvatar(parent, next) ? [] : [{ type: "group_avatar_changed", actor } as const]),
     ...(before.retention === after.retention
       ? []
       : [retentionRow(actor, before.retention, after.retention)]),

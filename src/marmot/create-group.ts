@@ -12,6 +12,7 @@ import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { foundingRequirements, groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
+import { encodeEncryptedMedia } from "./components/encrypted-media.ts"
 import { encodeGroupLifecycle } from "./components/group-lifecycle.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { encodeNostrRouting } from "./components/nostr-routing.ts"
@@ -25,6 +26,7 @@ import type {
   Step,
 } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
+import { BLOSSOM } from "./media-file.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { addProposal, adminPolicyProposal, welcomeFor } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
@@ -39,6 +41,8 @@ export interface NewGroup {
   /** 1 to 16 relay URLs. */
   readonly relays: readonly string[]
   readonly invitees: readonly Invitee[]
+  /** Base URLs of Blossom servers, 1 to 16: where attachments go, if everyone's app knows attachments. Absent: nowhere. */
+  readonly mediaServers?: readonly string[]
   /** Invitees who are admins from the beginning, 64 hex each; the creator always is one. */
   readonly admins?: readonly string[]
 }
@@ -126,17 +130,31 @@ async function foundGroup(env: EngineEnv, params: NewGroup): Promise<GroupState>
     keyPackageOptions(device, Math.floor(env.now / 1000)),
   )
   const routing = { nostrGroupId: env.random(32), relays: [...new Set(params.relays)].sort() }
-  const components = new Map([
+  const components = new Map<number, Uint8Array>([
     [componentIds.groupProfile, encodeGroupProfile({ name, description })],
     [componentIds.adminPolicy, encodeAdminPolicy({ admins: [hexToBytes(device.pubkey)] })],
     [componentIds.nostrRouting, encodeNostrRouting(routing)],
     [componentIds.groupLifecycle, encodeGroupLifecycle("active")],
   ])
   const invited = params.invitees.map((invitee) => keyPackageOf(invitee.keyPackage).leafNode)
-  const requirements = foundingRequirements([keyPackage.keyPackage.leafNode, ...invited])
+  const optional = params.mediaServers === undefined ? [] : [componentIds.encryptedMediaV2]
+  const founders = [keyPackage.keyPackage.leafNode, ...invited]
+  const requirements = foundingRequirements(founders, optional)
+  const { mediaServers } = params
+  if (mediaServers !== undefined && requirements.components.includes(componentIds.encryptedMediaV2))
+    components.set(componentIds.encryptedMediaV2, mediaPolicy(mediaServers))
   return createGroup(mlsContext(env), {
     groupId: env.random(32),
     keyPackage,
     extensions: groupContextExtensions(components, requirements),
+  })
+}
+
+/** Throws `MarmotError` `invalid_component` for addresses that the policy does not allow. */
+function mediaPolicy(servers: readonly string[]): Uint8Array {
+  return encodeEncryptedMedia({
+    mediaFormat: "encrypted-media-v2",
+    allowedLocatorKinds: [BLOSSOM],
+    defaultBlobEndpoints: servers.map((baseUrl) => ({ locatorKind: BLOSSOM, baseUrl })),
   })
 }

@@ -2,8 +2,10 @@
 
 import type { GroupState, KeyPair, MlsCrypto } from "../mls/index.ts"
 import type { NostrEvent, Rumor } from "../nostr/event.ts"
+import type { BlossomImage } from "./components/blossom-image.ts"
 import type { ConvergenceStatus } from "./lifecycle.ts"
 import type { InputVerdict } from "./verdict.ts"
+import type { MediaKeys } from "./media-file.ts"
 import type { FeatureName } from "./registry.ts"
 
 /** What the world lends to a step: no clock, randomness or I/O of the engine's own. */
@@ -80,6 +82,7 @@ export type GroupChange =
       readonly oldName?: string
     }
   | { readonly type: "description_changed"; readonly actor: string }
+  | { readonly type: "group_avatar_changed"; readonly actor: string }
   /** Seconds; 0: messages stay. */
   | {
       readonly type: "disappearing_timer_changed"
@@ -151,7 +154,13 @@ export interface Backfill {
 
 /** Wishes of the local user. `intentId` is the caller's; the outcome names it. */
 export type Intent =
-  | { readonly type: "send"; readonly intentId: string; readonly event: Rumor }
+  | {
+      readonly type: "send"
+      readonly intentId: string
+      readonly event: Rumor
+      /** With attachments: the state whose media secret has sealed them. In another one nobody could open them. */
+      readonly mediaState?: StateId
+    }
   | {
       readonly type: "invite"
       readonly intentId: string
@@ -171,6 +180,8 @@ export type Intent =
       readonly newAddress?: boolean
       /** Seconds; 0: messages stay. */
       readonly retention?: number
+      /** `noImage`: none any more. */
+      readonly image?: BlossomImage
     }
   | { readonly type: "selfUpdate"; readonly intentId: string }
   /** Has the group require what every member's app can do: these features, or all if none is named. */
@@ -314,6 +325,8 @@ export type IntentFailure =
   | "queue_full"
   /** A member's app lacks what the change needs. */
   | "unsupported"
+  /** Attachments were sealed for a state that the group has left: they have to be sealed and sent anew. */
+  | "media_outdated"
   /** A message that was over before it could be sent. */
   | "expired"
 
@@ -345,6 +358,8 @@ export type Effect =
       readonly own: boolean
       /** Unix seconds: when it must be gone here. */
       readonly expiresAt: number | undefined
+      /** Keys of its attachments: to be kept with it, since its epoch will go. */
+      readonly mediaKeys?: MediaKeys
     }
   /** Hide a shown event: its branch lost. Keep it; `restore` shows it again. One of our own is sent again by itself. */
   | { readonly type: "withdraw"; readonly innerId: string; readonly own: boolean }
@@ -388,6 +403,8 @@ export type Effect =
 export interface Step {
   readonly group: MarmotGroup
   readonly effects: readonly Effect[]
+  /** States that the successor does not retain: to be wiped once it is stored. */
+  readonly released?: readonly GroupState[]
 }
 
 /** What an invitee sees before joining. */
@@ -403,8 +420,6 @@ export interface WelcomePreview {
 }
 
 /** What the application reads off a group. */
-  /** States that the successor does not retain: to be wiped once it is stored. */
-  readonly released?: readonly GroupState[]
 export interface GroupSummary {
   readonly groupId: string
   readonly name: string

@@ -33,6 +33,8 @@ export type MarmotErrorCode =
   | "invalid_app_event"
   /** A reference to an attachment that must be dropped (§10.1). */
   | "invalid_attachment"
+  /** An attachment or image that can't be read with what is at hand (§10.1); not invalid. */
+  | "unavailable_attachment"
   /** A Commit or proposal that its author may not make (behaviour §4). */
   | "authorization_failed"
   /** A group that this client does not support in full (§4.4). */

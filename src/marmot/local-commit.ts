@@ -15,12 +15,14 @@ import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { leafOptions, withRequiredCapabilities } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
+import { type BlossomImage, encodeBlossomImage } from "./components/blossom-image.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { encodeMessageRetention } from "./components/message-retention.ts"
 import { encodeNostrRouting } from "./components/nostr-routing.ts"
 import type { DeviceIdentity, EngineEnv, Intent, Invitee, PendingWelcome } from "./engine-types.ts"
 import { featureStatus, featureWords, groupRequirements, upgradeOf } from "./features.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
+import { canHaveImage } from "./group-image.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { sealForGroup } from "./local-send.ts"
@@ -179,6 +181,7 @@ function planUpdate(
     const update = encodeMessageRetention(BigInt(change.retention))
     proposals.push(replaceComponent(componentIds.messageRetention, update))
   }
+  if (change.image !== undefined) proposals.push(imageProposal(mls, change.image))
   const route = routeOf(mls)
   const relays = [...new Set(change.relays ?? route.relays)].sort()
   if (change.newAddress === true || !sameSet(relays, route.relays)) {
@@ -188,6 +191,13 @@ function planUpdate(
     proposals.push(replaceComponent(componentIds.nostrRouting, update))
   }
   return proposals.length === 0 ? undefined : { options: { proposals }, invitees: [] }
+}
+
+function imageProposal(mls: GroupState, image: BlossomImage): Proposal {
+  if (!canHaveImage(mls)) {
+    throw new IntentRefused("unsupported", "the app of a member knows no group pictures")
+  }
+  return replaceComponent(componentIds.blossomImage, encodeBlossomImage(image))
 }
 
 const isSeconds = (value: number) => Number.isSafeInteger(value) && value >= 0

@@ -19,6 +19,9 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
   if (tip.mls === undefined || t.group.leaving !== undefined) {
     throw new IntentRefused("not_active", "you are leaving this group")
   }
+  if (intent.mediaState !== undefined && intent.mediaState !== tip.id) {
+    throw new IntentRefused("media_outdated", "the group has changed since its files were sealed")
+  }
   const encrypted = await encryptApplication(t.mls, tip.mls, encodeAppEvent(intent.event))
   t.putState({ ...tip, mls: encrypted.state })
   const createdAt = intent.event.created_at

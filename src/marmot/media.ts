@@ -45,20 +45,27 @@ export interface MediaBinding {
   readonly filename: string
 }
 
-/** Associated data of a v2 blob: version, hash, type and name, with a zero byte between them. */
-export function mediaAad({ plaintextSha256, mediaType, filename }: MediaBinding): Uint8Array {
+/** Associated data of a blob: version, hash, type and name, with a zero byte between them. */
+export function mediaAad(
+  { plaintextSha256, mediaType, filename }: MediaBinding,
+  version: MediaVersion = "encrypted-media-v2",
+): Uint8Array {
   if (plaintextSha256.length !== 32) throw new MarmotError("misuse", "a hash has 32 bytes")
-  return joined([utf8("encrypted-media-v2"), plaintextSha256, utf8(mediaType), utf8(filename)])
+  return joined([utf8(version), plaintextSha256, utf8(mediaType), utf8(filename)])
 }
 
 /**
- * The ChaCha20-Poly1305 key of a v2 file, 32 bytes: HKDF-Expand alone. `mediaSecret`: the exporter secret
+ * The ChaCha20-Poly1305 key of a file, 32 bytes: HKDF-Expand alone. `mediaSecret`: the exporter secret
  * `encrypted-media` of the message's source epoch, 32 bytes. The same file has the same key, so each encryption
  * needs a fresh nonce.
  */
-export function mediaKey(mediaSecret: Uint8Array, binding: MediaBinding): Uint8Array {
+export function mediaKey(
+  mediaSecret: Uint8Array,
+  binding: MediaBinding,
+  version: MediaVersion = "encrypted-media-v2",
+): Uint8Array {
   if (mediaSecret.length !== 32) throw new MarmotError("misuse", "a media secret has 32 bytes")
-  return expand(sha256, mediaSecret, joined([mediaAad(binding), utf8(KEY_SUFFIX)]), 32)
+  return expand(sha256, mediaSecret, joined([mediaAad(binding, version), utf8(KEY_SUFFIX)]), 32)
 }
 
 /**

@@ -37,6 +37,7 @@ export const kinds = {
 /** `MLS-Exporter` (§1.5): the label of all uses, and the contexts. */
 export const EXPORTER_LABEL = "marmot"
 export const GROUP_EVENT_CONTEXT = new TextEncoder().encode("group-event")
+export const MEDIA_CONTEXT = new TextEncoder().encode("encrypted-media")
 
 /** The cipher suite of the current profile (§4.1). */
 export const CIPHER_SUITE = 0x0001

@@ -3,6 +3,7 @@
 import type { AppRecord, PublishOutcome } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
 import { APP_WINDOW, RESEND_AFTER, RESEND_WITHIN_MS } from "./limits.ts"
+import { referenceOf } from "./media-file.ts"
 import type { Transition } from "./transition.ts"
 
 const resendId = (innerId: string) => `resend:${innerId}`
@@ -12,7 +13,11 @@ export function resend(t: Transition, app: AppRecord): void {
   if (app.innerId === undefined || app.event === undefined) return
   const intentId = resendId(app.innerId)
   if (t.group.intents.some((intent) => intent.intentId === intentId)) return
-  t.set({ intents: [...t.group.intents, { type: "send", intentId, event: app.event }] })
+  // What was sealed for another state is refused there, and whoever has the files seals them anew.
+  const sealed = app.event.tags.some((tag) => referenceOf(tag)?.version === "encrypted-media-v2")
+  const mediaState = sealed ? { mediaState: app.stateId } : {}
+  const intent = { type: "send", intentId, event: app.event, ...mediaState } as const
+  t.set({ intents: [...t.group.intents, intent] })
 }
 
 /** The branch that it was sent on has won after all. */

@@ -7,10 +7,11 @@ import { factsOf, type Route, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { endDisbandRequest, fulfilDisbandRequest } from "./disbanding.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
+import { mediaKeysOf } from "./media-file.ts"
 import { dropResend, resend, resendStale } from "./resend.ts"
 import type { Transition } from "./transition.ts"
-
 import { withoutSecrets } from "./wipe.ts"
+
 /**
  * Withdraws what only the old path carried, shows what the new one brings, ends the membership if it says so, and
  * releases what left the horizon. `before`: the canonical states until now.
@@ -56,7 +57,16 @@ export function deliver(t: Transition, app: AppRecord): void {
     dropResend(t, app.innerId)
   } else if (app.event !== undefined) {
     const { expiresAt } = app
-    t.emit({ type: "deliver", event: app.event, epoch: app.epoch, own: app.own, expiresAt })
+    const mls = t.group.states.get(app.stateId)?.mls
+    const mediaKeys = mls && mediaKeysOf(t.env.crypto, mls, app.event)
+    t.emit({
+      type: "deliver",
+      event: app.event,
+      epoch: app.epoch,
+      own: app.own,
+      expiresAt,
+      ...(mediaKeys === undefined || Object.keys(mediaKeys).length === 0 ? {} : { mediaKeys }),
+    })
   }
   putApp(t, { ...app, shown: "shown", event: app.own ? app.event : undefined })
 }

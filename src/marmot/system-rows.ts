@@ -39,6 +39,7 @@ export function systemRowOf(change: GroupChange): SystemRow | undefined {
     case "admin_added":
     case "admin_removed":
     case "group_disbanded":
+    case "group_avatar_changed":
       return change
     case "member_left":
       return { ...change, actor: change.subject }

@@ -222,6 +222,13 @@ function addressesOf({ sha256: hash, locators, servers }: Download): readonly st
   return [...new Set([...locators, ...fallbacks])]
 }
 
+/** Whether `url` can be the base URL of a server: http(s), without credentials, query or fragment. */
+export function isServerUrl(url: string): boolean {
+  if (!URL.canParse(url) || /[?#]/.test(url) || url.length > MAX_LOCATOR) return false
+  const { protocol, username, password } = new URL(url)
+  return /^https?:$/.test(protocol) && username === "" && password === ""
+}
+
 const rootOf = (server: string) => server.replace(/\/+$/, "")
 
 function originOf(url: string): string | undefined {

@@ -32,6 +32,7 @@ const migrations: readonly ((database: Database, upgrade: Upgrade) => void)[] = 
     database.createObjectStore("unsealed")
     createMissingTables(database)
   },
+  createMissingTables,
 ]
 
 export const schemaVersion = migrations.length

@@ -13,6 +13,7 @@ export const tableNames = [
   "invites",
   "contacts",
   "cursors",
+  "media",
 ] as const
 
 export type TableName = (typeof tableNames)[number]

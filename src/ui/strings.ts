@@ -281,6 +281,7 @@ export const strings = {
     admin_resigned: (actor: string) => `${actor} stepped down as admin`,
     group_renamed: (actor: string, name: string) => `${actor} renamed the group to “${name}”`,
     description_changed: (actor: string) => `${actor} changed the description`,
+    group_avatar_changed: (actor: string) => `${actor} changed the picture`,
     timer_on: (actor: string, span: string) =>
       `${actor} set messages to disappear ${span} after they are sent`,
     timer_off: (actor: string) => `${actor} turned off disappearing messages`,

@@ -27,6 +27,7 @@ export function systemText(change: SystemEvent, self: string | undefined): strin
         : strings.system.timer_on(subject(change.actor), span(change.seconds))
     case "group_created":
     case "joined":
+    case "group_avatar_changed":
     case "description_changed":
     case "routing_changed":
     case "removed_self":

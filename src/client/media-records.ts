@@ -1,0 +1,58 @@
+// Files on this device: those of messages, those that wait to be sent, and groups' pictures; sealed like all records.
+
+import { referenceOf } from "../marmot/media-file.ts"
+import type { Rumor } from "../nostr/event.ts"
+import type { Store, StoreKey } from "../store/types.ts"
+import type { Draft } from "./draft.ts"
+
+/** The file of a message's attachment, by the place of its tag. It goes with its message. */
+export const fileKey = (groupId: string, messageId: string, index: number): StoreKey => ({
+  scope: filesScope(groupId),
+  sort: `${messageId}:${index}`,
+})
+
+export const uploadFileKey = (uploadId: string, index: number): StoreKey => ({
+  scope: `upload:${uploadId}`,
+  sort: String(index).padStart(4, "0"),
+})
+
+/** A group has one picture; `hash` names the encrypted one. */
+export const imageKey = (groupId: string, hash: string): StoreKey => ({
+  scope: imageScope(groupId),
+  sort: hash,
+})
+
+const filesScope = (groupId: string) => `files:${groupId}`
+const imageScope = (groupId: string) => `image:${groupId}`
+
+/** Where the tags of valid attachments are among the tags of a message. */
+export function attachmentIndexes({ tags }: Rumor): readonly number[] {
+  return tags.flatMap((tag, index) => (referenceOf(tag) === undefined ? [] : [index]))
+}
+
+/** Deletes the files that a message has brought. */
+export function forgetFiles(draft: Draft, groupId: string, rumor: Rumor): void {
+  for (const index of attachmentIndexes(rumor)) {
+    draft.put("media", fileKey(groupId, rumor.id, index), undefined)
+  }
+}
+
+/** Deletes all files of a group. */
+export async function forgetMedia(store: Store, draft: Draft, groupId: string): Promise<void> {
+  for (const scope of [filesScope(groupId), imageScope(groupId)]) {
+    for (const { sort } of await store.range("media", scope)) {
+      draft.put("media", { scope, sort }, undefined)
+    }
+  }
+}
+
+/** A file of this step's own, or of the store. */
+export async function readFile(
+  store: Store,
+  key: StoreKey,
+  draft?: Draft,
+): Promise<Uint8Array | undefined> {
+  const written = draft?.written("media", key)
+  if (written === null) return undefined
+  return written ?? store.get("media", key)
+}

@@ -34,7 +34,7 @@ export class RecordingStore implements Store {
 
   get: Store["get"] = (...args) => this.#store.get(...args)
   range: Store["range"] = (...args) => this.#store.range(...args)
-  purge: Store["purge"] = (...args) => this.#store.purge(...args)
+  purge = () => this.#store.purge()
   close: Store["close"] = () => this.#store.close()
   destroy: Store["destroy"] = () => this.#store.destroy()
 

@@ -20,6 +20,9 @@ const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
 const CHUNK = 256
+/** News that wait for their turn; relays keep the others. */
+const MAX_QUEUE = 20_000
+const DRAIN_MS = 50
 const RETRY_MS = 2_000
 /** Fewer events than this are read before a number could be. */
 const WORTH_TELLING = 100
@@ -81,6 +84,8 @@ export class GroupIntake {
   #pumping = false
   /** Since there was nothing to do. */
   #processed = 0
+  /** Something was not taken for lack of room. */
+  #missed = false
   #closed = false
 
   constructor(options: IntakeOptions) {
@@ -96,6 +101,7 @@ export class GroupIntake {
         this.#enqueue({ completeAt, url, asked })
       },
       gaveUp: (url) => options.outbox.wake(url),
+      drained: () => this.#drained(),
     })
   }
 
@@ -177,6 +183,7 @@ export class GroupIntake {
   receive(event: NostrEvent, url: string): void {
     if (this.#ownerOf(event) === undefined || this.#closed) return
     if (this.#stored.take(event, url)) this.#options.progressed()
+    else if (this.#isFull) this.#overflown(url)
     else this.#enqueue({ event, url, isStored: false })
   }
 
@@ -266,6 +273,27 @@ export class GroupIntake {
     }
     this.#pumping = false
     if (this.pending === 0) this.#processed = 0
+    if (this.#missed && !this.#closed) {
+      this.#missed = false
+      this.refresh(true)
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#queue.length >= MAX_QUEUE
+  }
+
+  /** More comes than can be processed. It is read again once the rest is done; until then no cursor is moved. */
+  #overflown(url: string): void {
+    this.#missed = true
+    this.#complete.delete(url)
+    this.#whole.delete(url)
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#queue.length > CHUNK && !this.#closed) {
+      await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
+    }
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {

@@ -7,8 +7,10 @@ import type { Timer, World } from "./ports.ts"
 
 /** No relay in use cuts an answer shorter than this. */
 const SHORTEST_CUT = 100
-/** Beyond it we process what we have and leave the cursor where it was. */
+/** So many are held at once: a longer range is read in parts, the oldest first, each once its size is known. */
 const MAX_EVENTS = 20_000
+/** What is so young may have come in while we read (seconds). */
+const NEWS = 60
 /** A relay that has sent nothing for so long, and not said either that it has sent everything, is not waited for. */
 const PATIENCE_MS = 10_000
 /** Nor is one that sends and sends: what came is taken after this many times as long. */
@@ -24,6 +26,10 @@ export interface StoredEventsOptions {
   readonly complete: (url: string, at: number | undefined) => void
   /** The relay takes its time; what is to be published does not wait for it any longer. */
   readonly gaveUp: (url: string) => void
+  /** Resolves when what was found has been processed, but for a little. */
+  readonly drained: () => Promise<void>
+  /** Events that are held at once; tests have smaller ones. */
+  readonly limit?: number
 }
 
 interface Reading {
@@ -38,9 +44,11 @@ export class StoredEvents {
   readonly #options: StoredEventsOptions
   readonly #readings = new Map<string, Reading>()
   readonly #givenUp = new Set<string>()
+  readonly #limit: number
 
   constructor(options: StoredEventsOptions) {
     this.#options = options
+    this.#limit = options.limit ?? MAX_EVENTS
   }
 
   /** Events that wait for the rest of their range. */
@@ -68,7 +76,7 @@ export class StoredEvents {
   /** Whether the event is kept here for now; otherwise it is news. */
   take(event: NostrEvent, url: string): boolean {
     const reading = this.#readings.get(url)
-    if (reading === undefined) return false
+    if (reading === undefined || reading.events.size >= 2 * this.#limit) return false
     reading.events.set(event.id, event)
     return true
   }
@@ -95,21 +103,70 @@ export class StoredEvents {
     this.#options.complete(url, isWhole ? at : undefined)
   }
 
-  async #readRest(url: string, { events }: Reading): Promise<boolean> {
-    if (events.size < SHORTEST_CUT) return true
-    const { world, filters } = this.#options
+  async #readRest(url: string, reading: Reading): Promise<boolean> {
+    if (reading.events.size < SHORTEST_CUT) return true
+    const { found, drained, filters, world } = this.#options
+    /** Where parts end (Unix seconds), the oldest last: each was too long together with what is below it. */
+    const ends: number[] = []
+    let floor = 0
+    let events = reading.events
+    for (;;) {
+      const end = ends.at(-1)
+      const part = filters(url).map((filter) => within(filter, floor, end))
+      // What lies between two cuts was measured, to a page more.
+      const most = floor > 0 ? 2 * this.#limit : this.#limit
+      const cut = await this.#readPart(url, part, { events, most })
+      // Asked anew meanwhile, or cut off.
+      if (cut === undefined || this.#readings.get(url) !== reading) return false
+      if (cut === "whole" && end === undefined) return true
+      if (cut === "whole") {
+        found(oldestFirst(events), url)
+        await drained()
+        floor = end ?? floor
+        ends.pop()
+      } else {
+        // A second that holds more than we can is taken as far as it was read.
+        if (cut === end || cut <= floor) {
+          world.log("a relay holds more events of one second than can be read", url)
+          found(oldestFirst(events), url)
+          return false
+        }
+        ends.push(cut)
+      }
+      // The newest part is collected where news come in meanwhile.
+      events = ends.length === 0 ? reading.events : new Map<string, NostrEvent>()
+      if (cut !== "whole") forget(reading.events, ends[0] ?? cut, this.#newsSince())
+    }
+  }
+
+  /** Reads `filters` from above into `events`. The date that was reached when they became too many, or `whole`. */
+  async #readPart(
+    url: string,
+    filters: readonly Filter[],
+    { events, most }: { readonly events: Map<string, NostrEvent>; readonly most: number },
+  ): Promise<"whole" | number | undefined> {
+    const { world } = this.#options
     // Pages share their border second. Where it alone fills a page, the next one begins below it.
     let below = 0
+    let isFirst = events.size === 0
     while (below < 2) {
-      if (events.size > MAX_EVENTS) return false
+      if (events.size > most) {
+        return Math.max(...filters.map((filter) => before(filter, events.values(), 0).until ?? 0))
+      }
       const known = events.size
-      const older = filters(url).map((filter) => before(filter, events.values(), below))
+      const older = isFirst ? filters : filters.map((each) => before(each, events.values(), below))
       const page = await world.pool.query([url], older, { timeoutMs: PATIENCE_MS })
-      if (page.failed.length > 0) return false
+      if (page.failed.length > 0) return undefined
       for (const event of page.events) events.set(event.id, event)
+      if (isFirst && page.events.length < SHORTEST_CUT) return "whole"
+      isFirst = false
       below = events.size === known ? below + 1 : 0
     }
-    return true
+    return "whole"
+  }
+
+  #newsSince(): number {
+    return Math.floor(this.#options.world.now() / 1000) - NEWS
   }
 
   #look(url: string): void {
@@ -126,12 +183,8 @@ export class StoredEvents {
   }
 
   #handOn(url: string): void {
-    const found = [...(this.#end(url)?.events.values() ?? [])]
-    if (found.length === 0) return
-    this.#options.found(
-      found.sort((a, b) => a.created_at - b.created_at),
-      url,
-    )
+    const found = oldestFirst(this.#end(url)?.events ?? new Map<string, NostrEvent>())
+    if (found.length > 0) this.#options.found(found, url)
   }
 
   #end(url: string): Reading | undefined {
@@ -144,6 +197,24 @@ export class StoredEvents {
   #stopTimer(reading: Reading): void {
     if (reading.timer !== undefined) this.#options.world.timers.clearTimeout(reading.timer)
     reading.timer = undefined
+  }
+}
+
+function oldestFirst(events: ReadonlyMap<string, NostrEvent>): NostrEvent[] {
+  return [...events.values()].sort((a, b) => a.created_at - b.created_at)
+}
+
+/** `filter` between two dates, both included. */
+function within(filter: Filter, floor: number, end: number | undefined): Filter {
+  const since = Math.max(filter.since ?? 0, floor)
+  return { ...filter, since, ...(end !== undefined && { until: end }) }
+}
+
+/** What will be read again makes room; what may have come in only just now stays. */
+function forget(events: Map<string, NostrEvent>, from: number, newsSince: number): void {
+  for (const [id, { created_at }] of events) {
+    if (created_at >= from && created_at >= newsSince) continue
+    events.delete(id)
   }
 }
 

@@ -34,7 +34,9 @@ export class RecordingStore implements Store {
 
   get: Store["get"] = (...args) => this.#store.get(...args)
   range: Store["range"] = (...args) => this.#store.range(...args)
-  purge = () => this.#store.purge()
+  purge = async () => {
+    await this.#store.purge?.()
+  }
   close: Store["close"] = () => this.#store.close()
   destroy: Store["destroy"] = () => this.#store.destroy()
 

@@ -25,7 +25,7 @@ const page = {
 
   /** Starts the production build's worker, as the app does. */
   async connect(script: string, relays: readonly string[]): Promise<void> {
-    const hello: Hello = { type: "hello", tab: crypto.randomUUID(), relays }
+    const hello: Hello = { type: "hello", tab: crypto.randomUUID(), relays, blossom: [] }
     // Without it, the worker takes us for a page that was closed.
     await holdTabLock(hello.tab)
     const rpc = new RpcClient({

@@ -2,13 +2,8 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { test } from "vitest"
-
-const beside = fileURLToPath(new URL("../../shared", import.meta.url))
-
-/** `BURROW_SHARED`, or the folder `shared` beside the repository. */
-const sharedFolder = process.env["BURROW_SHARED"] ?? beside
+import { sharedFolder } from "./shared-folder.ts"
 
 /** A JSON file below the shared folder; `undefined` if it is missing, which is an error when `CI` is set. */
 function sharedJson(path: string): unknown {

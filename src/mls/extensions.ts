@@ -85,12 +85,14 @@ export const decodeRequiredCapabilities: Decoder<RequiredCapabilities> = (reader
   credentials: decodeTypes(reader),
 })
 
-const encodeExternalSender: Encoder<ExternalSender> = (writer, value) => {
+/** `ExternalSender` (§12.1.8.1). */
+export const encodeExternalSender: Encoder<ExternalSender> = (writer, value) => {
   writer.opaque(value.signatureKey)
   encodeCredential(writer, value.credential)
 }
 
-const decodeExternalSender: Decoder<ExternalSender> = (reader) => ({
+/** Throws `MlsError` `decode`. */
+export const decodeExternalSender: Decoder<ExternalSender> = (reader) => ({
   signatureKey: reader.opaque(),
   credential: decodeCredential(reader),
 })

@@ -114,8 +114,13 @@ async function signGroupInfo(
   return { ...content, signature }
 }
 
+/** The data of a ratchet_tree extension (§12.4.3.3), to be handed over beside a Welcome or GroupInfo without one. */
+export function exportRatchetTree(state: GroupState): Uint8Array {
+  return encodeRatchetTree(state.tree)
+}
+
 function ratchetTree(state: GroupState): Extension {
-  return { type: extensionTypes.ratchetTree, data: encodeRatchetTree(state.tree) }
+  return { type: extensionTypes.ratchetTree, data: exportRatchetTree(state) }
 }
 
 async function externalPub(crypto: MlsCrypto, state: GroupState): Promise<Extension> {

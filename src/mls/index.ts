@@ -21,9 +21,14 @@ export { type Credential, credentialType } from "./credential.ts"
 export {
   type Extension,
   type RequiredCapabilities,
+  type ExternalSender,
   decodeExtensions,
+  decodeExternalSender,
+  decodeExternalSenders,
   decodeRequiredCapabilities,
   encodeExtensions,
+  encodeExternalSender,
+  encodeExternalSenders,
   encodeRequiredCapabilities,
   findExtension,
 } from "./extensions.ts"
@@ -42,7 +47,7 @@ export {
 export { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
 export { type Capabilities, type LeafNode, type Lifetime, encodeLeafNode } from "./leaf-node.ts"
 export { type MlsMessage, decodeMlsMessage, encodeMlsMessage } from "./message.ts"
-export type { Proposal } from "./proposal-codec.ts"
+export type { Proposal, ReInit } from "./proposal-codec.ts"
 export type { PreSharedKeyId } from "./psk.ts"
 export { type LeafIndex, leafIndex } from "./tree-math.ts"
 export { type Member, type RatchetTree, memberCount } from "./tree.ts"
@@ -53,7 +58,7 @@ export { requiredCapabilities, supports } from "./validate-leaf.ts"
 export { createCommit } from "./commit-create.ts"
 export { joinByExternalCommit } from "./external.ts"
 export { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
-export { exportGroupInfo } from "./group-info.ts"
+export { exportGroupInfo, exportRatchetTree } from "./group-info.ts"
 export {
   createGroup,
   createProposal,
@@ -65,6 +70,7 @@ export {
 } from "./group.ts"
 export { peekMessage } from "./peek.ts"
 export { processMessage } from "./process.ts"
+export { inspectGroup } from "./public-group.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 export { createBranch, createReinitialized } from "./successor.ts"
 export { identifySender } from "./verify-message.ts"

@@ -6,16 +6,43 @@ import { MlsError } from "./error.ts"
 import { findExtension } from "./extensions.ts"
 import { verifyGroupInfo } from "./group-info.ts"
 import type { MlsContext } from "./group-types.ts"
+import type { GroupContext } from "./key-schedule.ts"
 import { decodeRatchetTree } from "./ratchet-tree-codec.ts"
-import { extensionTypes } from "./registry.ts"
+import { extensionTypes, wireFormats } from "./registry.ts"
 import { treeHash } from "./tree-hash.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
-import { type RatchetTree, leafNode, nonBlankLeaves } from "./tree.ts"
+import { type Member, type RatchetTree, leafNode, nonBlankLeaves } from "./tree.ts"
 import { validateTree } from "./validate-tree.ts"
+import { readMessage } from "./verify-message.ts"
 import type { GroupInfo } from "./welcome-codec.ts"
 
 /** Leaves that the authentication service is asked about at the same time. */
 const AUTHENTICATION_BATCH = 256
+
+/** A group as its GroupInfo shows it to those outside. */
+export interface InspectedGroup {
+  readonly groupContext: GroupContext
+  readonly members: readonly Member[]
+  readonly signer: LeafIndex
+}
+
+/**
+ * Reads and verifies a GroupInfo (an MLSMessage) without joining. `ratchetTree` is used where it carries none. Throws
+ * `MlsError` `unexpected_message`, or as `verifyPublicGroup`.
+ */
+export async function inspectGroup(
+  ctx: MlsContext,
+  groupInfo: Uint8Array,
+  ratchetTree?: Uint8Array,
+): Promise<InspectedGroup> {
+  const message = readMessage(ctx, groupInfo)
+  if (message.wireFormat !== wireFormats.groupInfo) {
+    throw new MlsError("unexpected_message", "no GroupInfo", "12.4.3")
+  }
+  const { groupContext } = message.groupInfo
+  const { tree, signer } = await verifyPublicGroup(ctx, message.groupInfo, ratchetTree)
+  return { groupContext, members: [...nonBlankLeaves(tree)], signer }
+}
 
 export interface VerifiedGroup {
   readonly tree: RatchetTree

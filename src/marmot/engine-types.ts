@@ -3,7 +3,6 @@
 import type { GroupState, KeyPair, MlsCrypto } from "../mls/index.ts"
 import type { NostrEvent, Rumor } from "../nostr/event.ts"
 import type { BlossomImage } from "./components/blossom-image.ts"
-import type { ConvergenceStatus } from "./lifecycle.ts"
 import type { InputVerdict } from "./verdict.ts"
 import type { MediaKeys } from "./media-file.ts"
 import type { FeatureName } from "./registry.ts"
@@ -223,6 +222,9 @@ export interface Pass {
   readonly quietDeadline: number
   readonly absoluteDeadline: number
 }
+
+/** Derived, never stored. `settled` is a local fixed point: neither finality nor a proof that nothing is missing. */
+export type ConvergenceStatus = "syncing" | "resolving" | "settled" | "blocked"
 
 /** Behaviour §1.1. A merge lasts for a part of one step, so no stored group is in it. */
 export type Lifecycle =

@@ -1,11 +1,8 @@
 // Marmot group state §1: the lifecycle, its legal transitions, and the status that is derived from it.
 
-import type { Lifecycle, MarmotGroup } from "./engine-types.ts"
+import type { ConvergenceStatus, Lifecycle, MarmotGroup } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { isDue } from "./pass-time.ts"
-
-/** Derived, never stored. `settled` is a local fixed point: neither finality nor a proof that nothing is missing. */
-export type ConvergenceStatus = "syncing" | "resolving" | "settled" | "blocked"
 
 /** §1.1: every other transition is a defect of ours. A rival that comes meanwhile waits until a merge has ended. */
 const legal: Readonly<Record<Lifecycle, readonly Lifecycle[]>> = {

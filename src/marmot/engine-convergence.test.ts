@@ -434,6 +434,8 @@ describe("the horizon", () => {
     const { world, people } = await rivals()
     const [ada, bo, cy] = people
     const old = await sayUnheard(bo, "old")
+    // Long enough ago that the sender has no reason to say it again.
+    await world.pass(30_000)
     await ada.rename("next")
     await world.settle()
     const young = await sayUnheard(bo, "young")

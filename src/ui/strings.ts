@@ -28,6 +28,20 @@ export const strings = {
     days: (count: number) => (count === 1 ? "1 day" : `${count} days`),
     weeks: (count: number) => (count === 1 ? "1 week" : `${count} weeks`),
   },
+  media: {
+    attach: "Attach files",
+    title: "Send files",
+    caption: "Caption",
+    sending: "Sending files…",
+    save: "Save",
+    retry: "Try again",
+    broken: "This picture can’t be read.",
+    open: (name: string) => `Open ${name}`,
+    size: (bytes: number) =>
+      bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`,
+    setPicture: "Choose a picture",
+    removePicture: "Remove the picture",
+  },
   errors: {
     unexpected: "Something went wrong. Please try again.",
     start: "Burrow could not start",

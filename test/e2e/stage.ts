@@ -13,6 +13,7 @@ import {
   chromium,
 } from "playwright-core"
 import { expect } from "vitest"
+import { type BlossomServer, startBlossom } from "../../dev/blossom/server.ts"
 import { type Site, serveSite } from "../../dev/static-site.ts"
 import { chromiumFlags, findChromium } from "../support/chromium.ts"
 import { RelayProcess } from "../support/relay-process.ts"
@@ -37,7 +38,16 @@ export class Stage {
   readonly #site: Site
   readonly #folder: string
 
-  private constructor(relay: RelayProcess, browser: Browser, site: Site, folder: string) {
+  readonly blossom: BlossomServer
+
+  private constructor(
+    relay: RelayProcess,
+    blossom: BlossomServer,
+    browser: Browser,
+    site: Site,
+    folder: string,
+  ) {
+    this.blossom = blossom
     this.relay = relay
     this.#browser = browser
     this.#site = site
@@ -50,20 +60,22 @@ export class Stage {
     const folder = mkdtempSync(join(tmpdir(), "burrow-e2e-"))
     mkdirSync(screenshots, { recursive: true })
     const relay = await RelayProcess.start(join(folder, "relay"))
+    const blossom = await startBlossom({ port: 0 })
     const site = await serveSite({
       root: join(root, "dist"),
       host: "127.0.0.1",
       port: 0,
-      config: { relays: [relay.url] },
+      config: { relays: [relay.url], blossom: [blossom.url] },
     })
     const browser = await chromium.launch({ executablePath, args: chromiumFlags })
-    return new Stage(relay, browser, site, folder)
+    return new Stage(relay, blossom, browser, site, folder)
   }
 
   async close(): Promise<void> {
     await this.#browser.close()
     await this.#site.close()
     await this.relay.kill()
+    await this.blossom.close()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 

@@ -1,5 +1,10 @@
 // One open conversation: its group, what is loaded of its timeline, and what is being read.
-import { ClientError, type ClientChange, type GroupView } from "../../client/api.ts"
+import {
+  ClientError,
+  type ClientChange,
+  type GroupView,
+  type UploadView,
+} from "../../client/api.ts"
 import type { AppState } from "./app.svelte.ts"
 import { mergeNewest, mergeOlder, type Loaded } from "./merge-page.ts"
 import { Refresher } from "./refresher.ts"
@@ -13,6 +18,8 @@ export class ConversationState {
   readonly groupId: string
   group = $state.raw<GroupView | undefined>(undefined)
   missing = $state(false)
+  /** Files that are on their way. */
+  uploads = $state.raw<readonly UploadView[]>([])
   loaded = $state.raw<Loaded | undefined>(undefined)
   /** The last change put items in front, so that the list keeps its place. */
   prepended = $state(false)
@@ -92,6 +99,7 @@ export class ConversationState {
   async #readNewest(): Promise<void> {
     const limit = Math.min(Math.max(pageSize, this.loaded?.items.length ?? 0), refreshMost)
     const page = await this.#app.api.timeline(this.groupId, { limit })
+    this.uploads = await this.#app.api.uploads(this.groupId)
     this.prepended = false
     if (this.loaded !== undefined) {
       this.loaded = mergeNewest(this.loaded, page)

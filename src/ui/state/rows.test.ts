@@ -16,7 +16,7 @@ function message(id: string, author: string, createdAt: number): MessageItem {
     content: id,
     tags: [],
     delivery: { status: "received" },
-  attachments: [],
+    attachments: [],
   }
 }
 

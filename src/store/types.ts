@@ -65,7 +65,7 @@ export interface Store {
    */
   batch(ops: readonly StoreOp[]): Promise<void>
   /** Removes from the medium what was deleted or replaced before, where that is in our hands; absent where it is not. Never fails. */
-  purge?(): Promise<void>
+  readonly purge?: (() => Promise<void>) | undefined
   /** Lets the batches that were called end, then lets go of everything. Again: nothing happens. */
   close(): Promise<void>
   /** Closes, and deletes all records and the data key. */

@@ -375,6 +375,23 @@ export const strings = {
     body: (names: string) =>
       `Everybody can rely on it then: ${names}. Nobody can be invited any more whose app can’t do it.`,
   },
+  disappearing: {
+    title: "Disappearing messages",
+    off: "Off",
+    offHelp: "Messages stay until someone deletes them.",
+    help: "New messages are deleted on every device when their time is over. Who is quick can still keep a copy.",
+    notice: (span: string) => `Messages disappear after ${span}`,
+    until: "Disappears",
+  },
+  relays: {
+    edit: "Change relays",
+    title: "Change the group’s relays",
+    label: "Relays, one a line",
+    help: "Members follow to the new relays by themselves. Everyone must be able to reach them.",
+    newAddress: "Use a new address",
+    newAddressHelp:
+      "People who were removed before can’t watch any more when the group is busy. They could never read along.",
+  },
   settings: {
     title: "Profile and settings",
     name: "Your name",

@@ -84,6 +84,7 @@ export interface Plan {
 
 /** So many changes of the group may be wished for in one phase: a fork reaches back five epochs at most. */
 const MAX_CHANGES = 3
+const MAX_SPLIT_CHANGES = 5
 const PHASE_MS = 60_000
 /** Relay 0 tells the truth, and forgets nothing: without one such relay nothing can be promised. */
 const ANCHOR = 0
@@ -100,7 +101,7 @@ export function planOf(seed: number): Plan {
   const admins = founders.filter(() => rng.chance(0.4))
   const malicious = devices > 3 && rng.chance(0.4) ? [rng.pick(others)] : []
   const skews = accounts.map(() => (rng.chance(0.3) ? rng.int(-120_000, 120_000) : 0))
-  const shape = { devices, relays, malicious }
+  const shape = { devices, relays, malicious, admins: [0, ...admins] }
   const phases = Array.from({ length: rng.int(2, 4) }, () => phaseOf(rng, shape))
   return { seed, accounts, skews, relays, founders, admins, malicious, phases }
 }
@@ -109,6 +110,7 @@ interface Shape {
   readonly devices: number
   readonly relays: number
   readonly malicious: readonly number[]
+  readonly admins: readonly number[]
 }
 
 function phaseOf(rng: Rng, shape: Shape): readonly Item[] {
@@ -121,11 +123,8 @@ function phaseOf(rng: Rng, shape: Shape): readonly Item[] {
   const changes = rng.int(1, MAX_CHANGES)
   const everyone = Array.from({ length: shape.devices }, (_, index) => index)
   if (rng.chance(0.35)) {
-    const side = rng.some(everyone, rng.int(1, Math.max(1, shape.devices - 1)))
-    const at = Math.max(0, moment - rng.skewed(0, 10_000))
-    items.push({ at, type: "split", side, lasts: rng.int(2_000, PHASE_MS) })
-  }
-  if (rng.chance(0.6)) {
+    items.push(...splitOf(rng, shape))
+  } else if (rng.chance(0.6)) {
     // At once, by different people: they can't know of each other.
     for (const by of rng.some(everyone, Math.max(2, changes))) {
       items.push({ at: moment + rng.skewed(0, 400), ...changeOf(rng, shape, by) })
@@ -157,10 +156,29 @@ function phaseOf(rng: Rng, shape: Shape): readonly Item[] {
   return items.sort((a, b) => a.at - b.at)
 }
 
-function changeOf(rng: Rng, { devices }: Shape, by: number): Act {
+/** Two sides that go on without each other: each makes a branch of its own, of several epochs, with messages on it. */
+function splitOf(rng: Rng, shape: Shape): readonly Item[] {
+  const everyone = Array.from({ length: shape.devices }, (_, index) => index)
+  const side = rng.some(everyone, rng.int(1, Math.max(1, shape.devices - 1)))
+  const items: Item[] = [{ at: 500, type: "split", side, lasts: rng.int(20_000, PHASE_MS) }]
+  for (let count = rng.int(2, MAX_SPLIT_CHANGES); count > 0; count--) {
+    const at = 1_000 + rng.int(0, 25_000)
+    const by = rng.int(0, shape.devices - 1)
+    items.push({ at, ...changeOf(rng, shape, by) })
+    if (rng.chance(0.15)) items.push({ at, ...deathAtWrite(rng, by) })
+  }
+  for (const by of everyone) {
+    if (rng.chance(0.6)) items.push({ at: rng.int(1_000, 35_000), type: "send", by, times: 1 })
+  }
+  return items
+}
+
+function changeOf(rng: Rng, { devices, admins }: Shape, someone: number): Act {
+  // Others may do little.
+  const by = rng.chance(0.6) ? rng.pick(admins) : someone
   const subject = rng.int(0, devices - 1)
   const dice = rng.next()
-  if (dice < 0.25) return { type: "selfUpdate", by }
+  if (dice < 0.25) return { type: "selfUpdate", by: someone }
   if (dice < 0.4) return { type: "rename", by }
   if (dice < 0.45) return { type: "describe", by }
   if (dice < 0.65) return { type: "invite", by, subject }

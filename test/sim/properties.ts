@@ -54,10 +54,30 @@ export async function check(world: World): Promise<readonly Failure[]> {
     const joinEpoch = device.watched.copy?.joinEpoch ?? 0
     members.push({ device, view, fingerprint, messages, joinEpoch })
   }
-  checkAgreement(world, members, fail)
-  checkMessages(world, members, fail)
-  checkRules(world, members, fail)
+  const knowing = withoutUnknowing(world, members)
+  checkAgreement(world, knowing, fail)
+  checkMessages(world, knowing, fail)
+  checkRules(world, knowing, fail)
   return failures
+}
+
+/**
+ * Those who are members, by what most of them hold; that one first. A branch that removes a device can't be weighed by
+ * it beyond the removal: it holds no secrets there, and stays behind if its own branch wins up to there. The protocol
+ * has no remedy for that; such a device is a member in its own eyes only, and is counted.
+ */
+function withoutUnknowing(world: World, members: readonly Member[]): readonly Member[] {
+  const votes = (member: Member) =>
+    members.filter(({ fingerprint }) => fingerprint === member.fingerprint).length
+  const [first] = members.toSorted((a, b) => votes(b) - votes(a))
+  if (first === undefined) return members
+  const others = members.filter((member) => {
+    if (member === first) return false
+    const isMember = first.view.members.some(({ pubkey }) => pubkey === member.device.pubkey)
+    if (!isMember) world.counts.add("devices removed without being able to know")
+    return isMember
+  })
+  return [first, ...others]
 }
 
 type Fail = (property: Property, text: string) => void
@@ -87,7 +107,17 @@ function checkAgreement(world: World, members: readonly Member[], fail: Fail): v
     const joined = devices.filter((device) => device.watched.group !== undefined)
     // An invitation that never came is told by "stuck": it is owed until it is sent.
     if (joined.length === 0) continue
-    if (!members.some(({ device }) => device.pubkey === pubkey)) {
+    if (members.some(({ device }) => device.pubkey === pubkey)) continue
+    // Behaviour §1.3: an accepted removal is terminal for the copy, though its branch may lose afterwards.
+    const chain = world.witness.chain(authenticatorIn(first.fingerprint))
+    const isUnbroken = ({ watched }: Device) =>
+      chain.every(
+        ({ epoch, members: there }) =>
+          epoch < (watched.copy?.joinEpoch ?? 0) || there.includes(pubkey),
+      )
+    if (joined.some((device) => device.watched.hasEnded && isUnbroken(device))) {
+      world.counts.add("devices removed by a branch that lost")
+    } else {
       fail("divergent", `${devices.map(({ name }) => name).join()} is a member and does not know`)
     }
   }

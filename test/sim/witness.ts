@@ -35,6 +35,8 @@ export class Watched {
   /** Authenticators of all states whose secrets this device has had. */
   readonly held = new Set<string>()
   group: MarmotGroup | undefined
+  /** The newest copy has ended by a Commit that this device accepted. */
+  hasEnded = false
   copy: Copy | undefined
   readonly #copyOf = new Map<string, Copy>()
 
@@ -43,6 +45,7 @@ export class Watched {
     if (state === undefined) return
     const copy = { number: this.copies.length, joinEpoch: Number(state.groupContext.epoch) }
     this.copies.push(copy)
+    this.hasEnded = false
     this.copy = copy
     this.#copyOf.set(authenticatorOf(state), copy)
     this.group = group
@@ -82,6 +85,7 @@ export class Witness {
           else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
+          else if (effect.type === "ended") watched.hasEnded = true
           else if (effect.type === "restore") this.#counts.add("messages restored")
         }
         if (step.group.lifecycle === "unrecoverable" && group.lifecycle !== "unrecoverable") {

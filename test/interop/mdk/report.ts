@@ -64,8 +64,8 @@ const line = (result: Result) =>
   `${result.story}: ${result.step}: ${verdict(result)} (${result.ms} ms)`
 
 /** Until `check` no longer throws; its last error if that takes too long. */
-export async function eventually<T>(check: () => Promise<T>): Promise<T> {
-  const until = Date.now() + PATIENCE_MS
+export async function eventually<T>(check: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  const until = Date.now() + patienceMs
   for (;;) {
     try {
       return await check()

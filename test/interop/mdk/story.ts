@@ -5,6 +5,9 @@ import { equal, eventually } from "./report.ts"
 import type { Report } from "./report.ts"
 import { agree, heard, sameHistory, seen, talk } from "./together.ts"
 
+/** MDK waits for quiet and some jitter, about 100 s, before it publishes an Update it was asked for. */
+const KEYS_PATIENCE_MS = 300_000
+
 export interface Cast {
   /** Creates the group. */
   readonly founder: Member
@@ -87,7 +90,7 @@ export async function tellStory(report: Report, title: string, cast: Cast): Prom
       await eventually(async () => {
         const facts = await agree(groupId, two)
         if (facts.epoch <= epoch) throw new Error(`still epoch ${facts.epoch}`)
-      })
+      }, KEYS_PATIENCE_MS)
       await talk(groupId, two, `new keys of ${member.name}`)
     })
   }

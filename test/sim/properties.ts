@@ -186,7 +186,8 @@ function checkMessages(world: World, members: readonly Member[], fail: Fail): vo
       texts.set(messageId, content)
       if (dishonest.has(author.pubkey)) continue
       // Nobody else has it, and its author is told so.
-      if (own && delivery.status !== "sent" && !epochs.has(messageId)) continue
+      const isReceived = world.devices.some(({ watched }) => watched.received.has(messageId))
+      if (own && delivery.status !== "sent" && !isReceived) continue
       const epoch = epochs.get(messageId)
       if (epoch === undefined) fail("divergent", `${device.name} shows ${content} of a lost branch`)
       else owed.set(messageId, epoch)

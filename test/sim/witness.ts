@@ -32,6 +32,8 @@ export class Watched {
   readonly copies: Copy[] = []
   /** The state in which each message opened, by inner id; several, if it was sent again. */
   readonly opened = new Map<string, Set<string>>()
+  /** Inner ids of what others sent. */
+  readonly received = new Set<string>()
   /** Authenticators of all states whose secrets this device has had. */
   readonly held = new Set<string>()
   group: MarmotGroup | undefined
@@ -81,8 +83,10 @@ export class Witness {
         const step = await engine.apply(group, input, env)
         this.#look(watched, step.group, group)
         for (const effect of step.effects) {
-          if (effect.type === "deliver") this.#delivered(watched, step.group, effect.event.id)
-          else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
+          if (effect.type === "deliver") {
+            if (!effect.own) watched.received.add(effect.event.id)
+            this.#delivered(watched, step.group, effect.event.id)
+          } else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
           else if (effect.type === "ended") watched.hasEnded = true

@@ -51,7 +51,8 @@ test("an admin lets messages disappear, and everyone is told", async () => {
   expect(await bob.at("disappearing").textContent()).toBe("1 hour")
   await bob.screenshot("20-disappearing-member")
   expect(await bob.barriers()).toEqual([])
-  await bob.click("panel-close")
+  // On a phone the panel is a dialog.
+  await bob.click("dialog-close")
 })
 
 test("the group moves to a relay that nobody listened on, and to a new address", async () => {

@@ -113,11 +113,7 @@ async function wrapped(
 }
 
 /** Rejects if the relay refuses one. */
-export async function publish(
-  pool: RelayPool,
-  url: string,
-  events: readonly NostrEvent[],
-): Promise<void> {
+async function publish(pool: RelayPool, url: string, events: readonly NostrEvent[]): Promise<void> {
   let next = 0
   const lane = async () => {
     for (let event = events[next++]; event !== undefined; event = events[next++]) {

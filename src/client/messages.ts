@@ -5,19 +5,13 @@ import type { Rumor } from "../nostr/event.ts"
 import { ClientError } from "./api.ts"
 import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
+import type { NewMessage } from "./new-message.ts"
 import type { Session } from "./session.ts"
 import { MAX_AHEAD_MS, msOf, rumorMs, timed } from "./timeline-records.ts"
 
 const CHAT_KIND = 9
 const MAX_CONTENT = 64 * 1024
 const MAX_TAGS = 256
-
-export interface NewMessage {
-  readonly content: string
-  readonly replyTo?: string
-  readonly kind?: number
-  readonly tags?: readonly (readonly string[])[]
-}
 
 export class Messages {
   readonly #session: Session

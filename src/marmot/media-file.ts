@@ -48,11 +48,7 @@ export function sealFile(params: {
 }
 
 /** The file in `blob`, both hashes verified. Throws `MarmotError` `unavailable_attachment`: with another key or blob it may work. */
-export function openFile(
-  reference: MediaReference,
-  key: Uint8Array,
-  blob: Uint8Array,
-): Uint8Array {
+export function openFile(reference: MediaReference, key: Uint8Array, blob: Uint8Array): Uint8Array {
   if (bytesToHex(sha256(blob)) !== reference.ciphertextSha256.toLowerCase()) {
     throw new MarmotError("unavailable_attachment", "another blob than was sent")
   }

@@ -22,7 +22,12 @@ test("large events that nothing opens are refused when they are too much togethe
   const dispositions: string[] = []
   for (let i = 0; i < 4; i++) dispositions.push(await bo.receive(junk()))
   // A third more in base64: two find room, not three.
-  expect(dispositions).toEqual(["transport_deferred", "transport_deferred", "resource_refused", "resource_refused"])
+  expect(dispositions).toEqual([
+    "transport_deferred",
+    "transport_deferred",
+    "resource_refused",
+    "resource_refused",
+  ])
   expect(bo.group.unopened.size).toBe(2)
 
   await ada.say("as if nothing had happened")

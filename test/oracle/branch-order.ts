@@ -36,7 +36,7 @@ export interface PlainPolicy {
   readonly override: number
 }
 
-export const VERSION_1: PlainPolicy = { rewind: 5, window: 5, senders: 2, epochs: 1, override: 1 }
+const VERSION_1: PlainPolicy = { rewind: 5, window: 5, senders: 2, epochs: 1, override: 1 }
 
 /** The six keys of §8.6 as numbers and strings of which the greater one wins. */
 function keysOf(branch: PlainBranch, policy: PlainPolicy): (number | string)[] {

@@ -198,7 +198,7 @@ export class Witness {
 
 const names = new WeakMap<object, string>()
 
-export function authenticatorOf(state: GroupState): string {
+function authenticatorOf(state: GroupState): string {
   const { epochSecrets } = state
   const known = names.get(epochSecrets)
   if (known !== undefined) return known

@@ -38,9 +38,10 @@ export class Cli {
   readonly #exit: Promise<number | null>
   #nextId = 1
 
-  constructor(relay: string, state?: string) {
+  constructor(relay: string, state?: string, blossom?: string) {
     const args = ["--import", "tsx", "src/cli/main.ts", "--relays", relay]
     if (state !== undefined) args.push("--state", state)
+    if (blossom !== undefined) args.push("--blossom", blossom)
     this.#child = spawn(process.execPath, args, { cwd: root })
     this.#child.stderr.on("data", (chunk: Buffer) => {
       if (process.env["BURROW_TEST_LOG"] !== undefined) process.stderr.write(chunk)

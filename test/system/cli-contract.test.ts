@@ -87,6 +87,8 @@ describe("each method answers as the contract says", () => {
         members: [aliceAccount.pubkey, bobAccount.pubkey],
         admins: [aliceAccount.pubkey],
         state: "active",
+        relays: [relay.url],
+        retentionSeconds: 0,
       },
     ])
     expect(await alice.call("groups.fingerprint", { groupId })).toEqual({
@@ -146,9 +148,13 @@ describe("each method answers as the contract says", () => {
     expect(await bob.call("groups.list")).toMatchObject([
       { name: "We", description: "", epoch: 5, admins: [aliceAccount.pubkey, bobAccount.pubkey] },
     ])
-    await expect(
-      alice.call("groups.update", { groupId, retentionSeconds: 60 }),
-    ).rejects.toMatchObject({ code: "not_implemented" })
+    const timer = { groupId, retentionSeconds: 604_800 }
+    expect(await alice.call("groups.update", timer)).toEqual({ epoch: 6 })
+    await settle(alice, bob)
+    expect(await bob.call("groups.list")).toMatchObject([{ retentionSeconds: 604_800 }])
+    expect(await alice.call("groups.update", { groupId, retentionSeconds: 0 })).toEqual({
+      epoch: 7,
+    })
   })
 
   test("messages.send, .react, .edit, .delete, .list", async () => {
@@ -199,12 +205,6 @@ describe("each method answers as the contract says", () => {
 
   test("sync", async () => {
     expect(await alice.call("sync", { timeoutMs: 20_000 })).toEqual({})
-  })
-
-  test.each(["media.send", "media.fetch"])("%s is not built yet, and says so", async (method) => {
-    await expect(alice.call(method, { groupId })).rejects.toMatchObject({
-      code: "not_implemented",
-    })
   })
 
   test("groups.leave", async () => {

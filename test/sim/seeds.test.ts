@@ -1,4 +1,4 @@
-// The seeds that CI runs (BURROW_SIM_SEEDS, 60 if absent: more take too long yet): no property is broken.
+// The seeds that CI runs (BURROW_SIM_SEEDS, 40 if absent: more take too long yet): no property is broken.
 
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 
-const SEEDS = Number(process.env["BURROW_SIM_SEEDS"] ?? 60)
+const SEEDS = Number(process.env["BURROW_SIM_SEEDS"] ?? 40)
 /** An idle machine needs a small part of it. */
 const TIMEOUT_MS = 3_600_000
 

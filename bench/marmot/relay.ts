@@ -2,8 +2,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
+import { freePort } from "../../test/support/relay-process.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -29,15 +29,4 @@ async function end(child: ChildProcess): Promise<void> {
   const exited = once(child, "exit")
   child.kill("SIGTERM")
   await exited
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (address === null || typeof address === "string") throw new Error("no free port")
-  return address.port
 }

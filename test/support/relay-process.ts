@@ -52,7 +52,8 @@ export class RelayProcess {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, "127.0.0.1")
   await once(server, "listening")

@@ -20,6 +20,7 @@ import {
   proposalTypes,
 } from "../../../src/mls/index.ts"
 import type { LeafIndex, Proposal } from "../../../src/mls/index.ts"
+import { leafOf } from "./group-info.ts"
 
 /** Epochs whose late messages are still read. */
 const PAST_EPOCHS = 5
@@ -152,13 +153,7 @@ export class Member {
   }
 
   leafOf(identity: Uint8Array): LeafIndex {
-    for (const { leafIndex, leafNode } of members(this.state)) {
-      const { credential } = leafNode
-      if (credential.kind === "basic" && hex(credential.identity) === hex(identity)) {
-        return leafIndex
-      }
-    }
-    throw new Error("nobody of that name is in the group")
+    return leafOf([...members(this.state)], identity)
   }
 
   externalPsk(pskId: Uint8Array): Proposal {

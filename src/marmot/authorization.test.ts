@@ -242,12 +242,15 @@ describe("components of a result (marmot-wire §6.1)", () => {
     )
   })
 
-  test("the frozen media format has no place in a group's requirements", async () => {
+  test("the frozen media format has no place in a group, required or not", async () => {
     const url = Buffer.from("https://a.example/").toString("hex")
     const format = Buffer.from("encrypted-media-v1").toString("hex")
     const state = componentUpdate(0x8008, hexToBytes(`12${format}02016215016212${url}`))
     const list = requireComponents([...REQUIRED, 0x8008])
-    expect(await refusal("alice", list, state)).toBe("unsupported_group")
+    expect(await refusal("alice", list, state)).toBe("authorization_failed")
+    expect(await refusal("alice", state)).toBe("authorization_failed")
+    // Those judge alike whom the Commit removes.
+    expect(await refusal("alice", state, removeLeaf(m, "carol"))).toBe("authorization_failed")
   })
 
   test("what is required is there; both may change in one Commit", async () => {

@@ -98,6 +98,7 @@ function checkType(proposal: Proposal): void {
     throw refused("a component that is no state of the group")
   }
   if (update === undefined) return
+  if (componentId === componentIds.encryptedMediaV1) throw refused("the frozen media format")
   // Also where the result can't be looked into, because the Commit removes this device.
   if (componentId === mlsComponentIds.appComponents) decodeComponentsList(update)
   else validateGroupComponent(componentId, update)

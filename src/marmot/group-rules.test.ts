@@ -79,6 +79,7 @@ describe("a state that one is invited into (marmot-wire §4.3, behaviour §3)", 
     ["an unknown lifecycle", { 0x800c: hexToBytes("02") }, "invalid_component"],
     ["an identity proof in the group", { 0x8009: new Uint8Array(104) }, "invalid_component"],
     ["a SafeAAD component", { 0x0002: hexToBytes("00") }, "invalid_component"],
+    ["the frozen media format, not required", { 0x8008: hexToBytes("00") }, "unsupported_group"],
     [
       "the frozen media format required",
       { 0x0001: list(...REQUIRED, 0x8008), 0x8008: hexToBytes("00") },

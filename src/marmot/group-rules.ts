@@ -71,8 +71,9 @@ function checkComponents(
       throw new MarmotError("missing_component", `component ${hex16(id)} is not required`)
     }
   }
-  if (required.includes(componentIds.encryptedMediaV1)) {
-    throw new MarmotError("unsupported_group", "the group requires the frozen media format")
+  const frozen = componentIds.encryptedMediaV1
+  if (required.includes(frozen) || components.has(frozen)) {
+    throw new MarmotError("unsupported_group", "the group has the frozen media format")
   }
   for (const id of required) {
     // The identity proof has its place in the leaves.

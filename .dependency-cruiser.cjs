@@ -12,11 +12,15 @@ module.exports = {
     forbid("mls-knows-nothing-above", "^src/mls", "^src/(?!mls/)"),
     // marmot may use the pure helpers of nostr (event id, NIP-44), which do no I/O.
     forbid("marmot-below-nostr-io", "^src/marmot", "^src/(ui|client|store|cli)/"),
-    forbid("marmot-pure-nostr-only", "^src/marmot", "^src/nostr/(?!(event|error|relay-url)\\.ts$)"),
+    forbid(
+      "marmot-pure-nostr-only",
+      "^src/marmot",
+      "^src/nostr/(?!(event|error|relay-url|host-safety)\\.ts$)",
+    ),
     forbid(
       "nostr-event-is-pure",
-      "^src/nostr/(event|error|relay-url)\\.ts$",
-      "^src/(?!nostr/(event|error|relay-url)\\.ts$)",
+      "^src/nostr/(event|error|relay-url|host-safety)\\.ts$",
+      "^src/(?!nostr/(event|error|relay-url|host-safety)\\.ts$)",
     ),
     forbid("nostr-does-not-know-mls", "^src/nostr", "^src/(ui|client|store|cli|marmot|mls)/"),
     forbid("store-knows-no-protocol", "^src/store", "^src/(ui|client|cli|nostr|marmot|mls)/"),

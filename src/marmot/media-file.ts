@@ -7,7 +7,7 @@ import { bytesToHex, hexToBytes, type Rumor } from "../nostr/event.ts"
 import { decodeEncryptedMedia } from "./components/encrypted-media.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf } from "./group-facts.ts"
-import { mediaAad, mediaKey, type MediaReference, parseMediaTag } from "./media.ts"
+import { isV1Tag, mediaAad, mediaKey, type MediaReference, parseMediaTag } from "./media.ts"
 import { componentIds, EXPORTER_LABEL, MEDIA_CONTEXT } from "./registry.ts"
 
 /** `MLS-Exporter("marmot", "encrypted-media", 32)` of a state's epoch, 32 bytes; it is not kept beside the epoch. */
@@ -66,7 +66,7 @@ export type MediaKeys = Readonly<Record<number, Uint8Array>>
 
 /**
  * Keys of the attachments that `event` carries, from the epoch that it was encrypted in: whoever keeps them needs
- * that epoch no more. Malformed references have none; the frozen v1 only where the group still has its component.
+ * that epoch no more. Malformed references have none.
  */
 export function mediaKeysOf(crypto: MlsCrypto, state: GroupState, event: Rumor): MediaKeys {
   const keys: Record<number, Uint8Array> = {}
@@ -74,8 +74,6 @@ export function mediaKeysOf(crypto: MlsCrypto, state: GroupState, event: Rumor):
   for (const [index, tag] of event.tags.entries()) {
     const reference = referenceOf(tag)
     if (reference === undefined) continue
-    const isV1 = reference.version === "encrypted-media-v1"
-    if (isV1 && !factsOf(state).components.has(componentIds.encryptedMediaV1)) continue
     secret ??= mediaSecret(crypto, state)
     keys[index] = mediaKey(secret, bindingOf(reference), reference.version)
   }
@@ -91,6 +89,11 @@ export function referenceOf(tag: readonly string[]): MediaReference | undefined 
     if (error instanceof MarmotError) return undefined
     throw error
   }
+}
+
+/** §10.2: a malformed reference of the frozen v1 takes its message with it; one of v2 goes alone. */
+export function dropsMessage({ tags }: Rumor): boolean {
+  return tags.some((tag) => isV1Tag(tag) && referenceOf(tag) === undefined)
 }
 
 /** Base URLs of the group's Blossom servers, first choice first; `undefined`: its policy allows no attachments. */

@@ -2,6 +2,7 @@
 
 import { expand } from "@noble/hashes/hkdf.js"
 import { sha256 } from "@noble/hashes/sha2.js"
+import { isUnsafeHost } from "../nostr/host-safety.ts"
 import { MarmotError } from "./error.ts"
 import { isCanonicalMediaType } from "./media-type.ts"
 
@@ -25,6 +26,7 @@ export interface MediaReference {
   readonly plaintextSha256: string
   /** 24 hex as they stand. */
   readonly nonce: string
+  /** As the key binds it: v2 stands in that form, v1 is brought into its own. */
   readonly mediaType: string
   /** 1 to 255 bytes, never normalised. */
   readonly filename: string
@@ -91,10 +93,14 @@ export function parseMediaTag(tag: readonly string[]): MediaReference {
     thumbhash: optional(fields, "thumbhash"),
   }
   if (reference.locators.length === 0) throw invalid("no locator")
-  if (version === "encrypted-media-v2") checkV2(reference)
-  else checkV1(reference)
+  if (version === "encrypted-media-v1") return readV1(reference)
+  checkV2(reference)
   return reference
 }
+
+/** Whether a tag claims to be of the frozen v1: if it is malformed, its message is not shown at all. */
+export const isV1Tag = (tag: readonly string[]) =>
+  tag[0] === "imeta" && tag.includes("v encrypted-media-v1")
 
 /** The `imeta` tag of a v2 attachment. Throws `MarmotError` `invalid_attachment` for what no receiver would take. */
 export function mediaTag(reference: MediaReference): string[] {
@@ -130,22 +136,32 @@ function checkV2({ mediaType, filename }: MediaReference): void {
   }
 }
 
-/** The frozen rules: a looser type, a name with text in it, and addresses that contain the blob's hash. */
-function checkV1({ mediaType, filename, locators, ciphertextSha256 }: MediaReference): void {
-  if (!isLooseMediaType(mediaType)) throw invalid("a media type that is not canonical")
+/** The frozen rules (§10.2): a looser type, a name with text in it, safe addresses that contain the blob's hash. */
+function readV1(reference: MediaReference): MediaReference {
+  const { filename, locators, ciphertextSha256 } = reference
   if (filename.trim() === "") throw invalid("a file name that is blank")
   const ofBlossom = locators.filter(({ kind }) => kind === "blossom-v1")
   const hash = ciphertextSha256.toLowerCase()
   if (!ofBlossom.every(({ value }) => value.toLowerCase().includes(hash))) {
     throw invalid("a locator of another blob")
   }
+  if (!ofBlossom.every(({ value }) => isSafeAddress(value))) throw invalid("an unsafe address")
+  return { ...reference, mediaType: looseMediaType(reference.mediaType) }
 }
 
-/** marmot-wire §2.2: what v1 keeps: cut, trim, lower case, a slash, one alias. */
-function isLooseMediaType(text: string): boolean {
+/** Only v1 makes safety a matter of validity, and what is not encrypted on its way unsafe. */
+function isSafeAddress(value: string): boolean {
+  const { protocol, hostname } = new URL(value)
+  return protocol === "https:" && !isUnsafeHost(hostname)
+}
+
+/** §2.2: what v1 keeps, for whoever writes and whoever reads: cut, trim, lower case, a slash, one alias. */
+function looseMediaType(text: string): string {
   const [essence = ""] = text.split(";", 1)
-  const canonical = essence.trim().toLowerCase()
-  return canonical.includes("/") && canonical === text && text !== "image/jpg"
+  const trimmed = essence.replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, "")
+  const lower = trimmed.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+  if (!lower.includes("/")) throw invalid("no media type")
+  return lower === "image/jpg" ? "image/jpeg" : lower
 }
 
 /** `name value` by name; everything but locators appears at most once, or readers would derive different keys. */

@@ -21,6 +21,7 @@ import { canonicalIds } from "./graph.ts"
 import { parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
 import { dispositionOf } from "./ledger.ts"
 import { MAX_DEFERRED, MAX_SIBLINGS, MAX_STATES } from "./limits.ts"
+import { dropsMessage } from "./media-file.ts"
 import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
@@ -183,7 +184,8 @@ async function receiveApplication(
     epoch: node.epoch,
     account,
     innerId: event?.id,
-    event,
+    // It counts as a witness all the same: what is shown is not for the group to decide.
+    event: event && dropsMessage(event) ? undefined : event,
     expiresAt: event && deadlineOf({ ...reception, createdAt: event.created_at }),
     shown: "held",
     own: false,

@@ -35,17 +35,27 @@ export function isPublicUrl(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname, username, password } = new URL(url)
   if (protocol !== "https:" && protocol !== "http:") return false
-  return username === "" && password === "" && isPublicHost(hostname)
+  return username === "" && password === "" && !isUnsafeHost(hostname) && !isLocalName(hostname)
 }
 
-/** `hostname` as the WHATWG URL parser writes it: addresses are canonical, IPv6 stands in brackets. */
-function isPublicHost(hostname: string): boolean {
-  if (hostname.startsWith("[")) return isPublicV6(hostname.slice(1, -1))
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(hostname)) return isPublicV4(hostname)
-  const name = hostname.replace(/\.$/, "")
-  // A name without a dot is one of the local network.
-  return name.includes(".") && !/(^|\.)(localhost|local|internal|home\.arpa)$/.test(name)
+/**
+ * Whether a host is this machine or an address that is not public, and nothing beyond that: frozen formats judge by it.
+ * `hostname` as the WHATWG URL parser writes it: addresses are canonical, IPv6 stands in brackets.
+ */
+export function isUnsafeHost(hostname: string): boolean {
+  if (hostname.startsWith("[")) return !isPublicV6(hostname.slice(1, -1))
+  if (isV4(hostname)) return !isPublicV4(hostname)
+  return /(^|\.)localhost\.?$/.test(hostname)
 }
+
+/** A name of the local network: it has no dot, or an ending that is not on the Internet. */
+function isLocalName(hostname: string): boolean {
+  if (hostname.startsWith("[") || isV4(hostname)) return false
+  const name = hostname.replace(/\.$/, "")
+  return !name.includes(".") || /(^|\.)(local|internal|home\.arpa)$/.test(name)
+}
+
+const isV4 = (hostname: string) => /^\d+\.\d+\.\d+\.\d+$/.test(hostname)
 
 function isPublicV4(address: string): boolean {
   const value = numberOf(address)

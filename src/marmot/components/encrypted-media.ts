@@ -1,6 +1,7 @@
 // Marmot components 0x800b, marmot.group.encrypted-media.v2, and the frozen 0x8008 of the same shape.
 
 import { type Decoder, type Encoder } from "../../mls/index.ts"
+import { isUnsafeHost } from "../../nostr/host-safety.ts"
 import { type ComponentCodec, componentCodec, readText, utf8 } from "./codec.ts"
 
 export interface BlobEndpoint {
@@ -67,8 +68,16 @@ function isBaseUrl(text: string): boolean {
   return ["http:", "https:"].includes(url.protocol) && plain && url.href === text
 }
 
+/** In the frozen form they do: encrypted and public, or on this machine (§6.9). */
+function isFrozenBaseUrl(text: string): boolean {
+  if (!isBaseUrl(text)) return false
+  const { protocol, hostname } = new URL(text)
+  if (protocol === "https:") return !isUnsafeHost(hostname)
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+}
+
 const v2 = policyCodec("encrypted-media-v2", isBaseUrl)
-const v1 = policyCodec("encrypted-media-v1", isBaseUrl)
+const v1 = policyCodec("encrypted-media-v1", isFrozenBaseUrl)
 
 export const encodeEncryptedMedia = v2.encode
 export const decodeEncryptedMedia = v2.decode

@@ -112,11 +112,13 @@ export class Cli {
 export class CliClient {
   readonly #relay: string
   readonly #state: string
+  readonly #blossom: string | undefined
   #cli: Cli | undefined
 
-  constructor(relay: string, state: string) {
+  constructor(relay: string, state: string, blossom?: string) {
     this.#relay = relay
     this.#state = state
+    this.#blossom = blossom
   }
 
   get isRunning(): boolean {
@@ -124,7 +126,7 @@ export class CliClient {
   }
 
   start(): void {
-    this.#cli ??= new Cli(this.#relay, this.#state)
+    this.#cli ??= new Cli(this.#relay, this.#state, this.#blossom)
   }
 
   call<T>(method: string, params: object = {}): Promise<T> {

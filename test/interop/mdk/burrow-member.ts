@@ -1,7 +1,7 @@
 // A member on this implementation: the headless client as a process.
 
 import { CliClient } from "../../support/cli-client.ts"
-import type { GroupFacts, Member, Said } from "./member.ts"
+import type { GroupFacts, Member, Said, SentFile } from "./member.ts"
 import { eventually } from "./report.ts"
 
 interface Listed {
@@ -22,6 +22,13 @@ interface Message {
   readonly deleted?: boolean
 }
 
+/** Where a member lives. */
+interface Surroundings {
+  readonly relay: string
+  readonly home: string
+  readonly blossom: string
+}
+
 const keysOf = (members: readonly Member[]) => members.map(({ pubkey }) => pubkey)
 
 export class BurrowMember implements Member {
@@ -30,9 +37,9 @@ export class BurrowMember implements Member {
   pubkey = ""
   readonly #client: CliClient
 
-  constructor(name: string, relay: string, state: string) {
+  constructor(name: string, { relay, home, blossom }: Surroundings) {
     this.name = name
-    this.#client = new CliClient(relay, state)
+    this.#client = new CliClient(relay, home, blossom)
   }
 
   async create(): Promise<this> {
@@ -55,10 +62,11 @@ export class BurrowMember implements Member {
     await eventually(async () => {
       await this.#client.call("sync")
       const invites = await this.#client.call<{ inviteId: string }[]>("invites.list")
-      for (const { inviteId } of invites) {
-        await this.#client.call("invites.accept", { inviteId })
-      }
-      await this.facts(groupId)
+      const accepted = invites.map(({ inviteId }) =>
+        this.#client.call<{ groupId: string }>("invites.accept", { inviteId }),
+      )
+      if ((await Promise.all(accepted)).some((invite) => invite.groupId === groupId)) return
+      throw new Error(`${this.name} has no invitation to ${groupId}`)
     })
   }
 
@@ -108,6 +116,14 @@ export class BurrowMember implements Member {
 
   async erase(groupId: string, messageId: string): Promise<void> {
     await this.#client.call("messages.delete", { groupId, messageId })
+  }
+
+  async sendFile(groupId: string, path: string, caption: string): Promise<void> {
+    await this.#client.call("media.send", { groupId, path, caption })
+  }
+
+  async fetchFile(groupId: string, { messageId }: SentFile, path: string): Promise<void> {
+    await this.#client.call("media.fetch", { groupId, messageId, path })
   }
 
   async facts(groupId: string): Promise<GroupFacts> {

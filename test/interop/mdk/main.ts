@@ -5,21 +5,39 @@ import { accessSync, constants, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { startBlossom } from "../../../dev/blossom/server.ts"
 import { startRelay } from "../../../dev/relay/server.ts"
 import { BurrowMember } from "./burrow-member.ts"
+import type { Cast } from "./cast.ts"
 import { MdkMember } from "./mdk-member.ts"
-import type { Binaries } from "./mdk-member.ts"
-import { Report } from "./report.ts"
-import { tellStory } from "./story.ts"
+import { Report, setPatience } from "./report.ts"
+import { PARTS, tellStory } from "./story.ts"
+import { startTap } from "./tap.ts"
 
 const { values } = parseArgs({
   options: {
     wn: { type: "string", default: process.env["BURROW_WN"] ?? "" },
     wnd: { type: "string", default: process.env["BURROW_WND"] ?? "" },
     keep: { type: "boolean", default: false },
-    only: { type: "string" },
+    /** Stories, with commas. */
+    only: { type: "string", default: "ours,theirs" },
+    parts: { type: "string", default: PARTS.join(",") },
+    /** Every frame to and from the relay goes into this file. */
+    frames: { type: "string" },
+    /** Seconds until a step that waits has failed. */
+    patience: { type: "string", default: "90" },
   },
 })
+
+type Software = "burrow" | "mdk"
+
+/** What founder, friend, third and fourth run on. The last two stories are for comparison. */
+const STORIES: Readonly<Record<string, readonly [Software, Software, Software, Software]>> = {
+  ours: ["burrow", "mdk", "mdk", "burrow"],
+  theirs: ["mdk", "burrow", "burrow", "mdk"],
+  "mdk-alone": ["mdk", "mdk", "mdk", "mdk"],
+  "burrow-alone": ["burrow", "burrow", "burrow", "burrow"],
+}
 
 function isProgram(path: string): boolean {
   try {
@@ -30,36 +48,40 @@ function isProgram(path: string): boolean {
   }
 }
 
-async function run(binaries: Binaries): Promise<boolean> {
+async function run(titles: readonly string[]): Promise<boolean> {
   const relay = await startRelay()
+  const tap = values.frames === undefined ? undefined : await startTap(relay.url, values.frames)
+  const blossom = await startBlossom({ port: 0 })
   // Short: Unix sockets lie in it.
   const scratch = mkdtempSync(join(tmpdir(), "bw-"))
-  const members: (BurrowMember | MdkMember)[] = []
-  const enter = async <T extends BurrowMember | MdkMember>(member: T): Promise<T> => {
-    members.push(member)
-    await member.create()
-    return member
-  }
-  const home = (name: string) => join(scratch, name.replaceAll(" ", "-"))
-  const burrow = (name: string) => enter(new BurrowMember(name, relay.url, home(name)))
-  const mdk = (name: string) =>
-    enter(new MdkMember(name, { binaries, relay: relay.url, home: home(name) }))
   const report = new Report()
+  const surroundings = (home: string) => ({
+    relay: tap?.url ?? relay.url,
+    blossom: blossom.url,
+    home: join(scratch, home),
+  })
   try {
-    const ada = await burrow("ada (burrow)")
-    const ben = await burrow("ben (burrow)")
-    const mia = await mdk("mia (mdk)")
-    const max = await mdk("max (mdk)")
-    const stories = {
-      ours: { founder: ada, friend: mia, third: max, fourth: ben },
-      theirs: { founder: mia, friend: ada, third: ben, fourth: max },
-    }
-    for (const [title, cast] of Object.entries(stories)) {
-      if (values.only === undefined || values.only === title) await tellStory(report, title, cast)
+    for (const title of titles) {
+      const members = (STORIES[title] ?? []).map((software, at) => {
+        const name = `${["Ada", "Ben", "Cem", "Dov"][at]} (${software})`
+        const around = surroundings(`${title[0]}${at}`)
+        if (software === "burrow") return new BurrowMember(name, around)
+        return new MdkMember(name, { ...around, binaries: { wn: values.wn, wnd: values.wnd } })
+      })
+      try {
+        for (const member of members) await member.create()
+        const [founder, friend, third, fourth] = members
+        const cast = { founder, friend, third, fourth } as Cast
+        const parts = new Set(values.parts.split(","))
+        await tellStory({ report, title, parts, scratch }, cast)
+      } finally {
+        await Promise.all(members.map((member) => member.kill()))
+      }
     }
   } finally {
-    await Promise.all(members.map((member) => member.kill()))
+    await tap?.close()
     await relay.close()
+    await blossom.close()
     if (values.keep) console.error(`kept: ${scratch}`)
     else rmSync(scratch, { recursive: true })
   }
@@ -67,13 +89,21 @@ async function run(binaries: Binaries): Promise<boolean> {
   return report.failed === 0
 }
 
-const binaries = { wn: values.wn, wnd: values.wnd }
-const missing = Object.entries(binaries).filter(([, path]) => !isProgram(path))
-if (missing.length > 0) {
-  const names = missing.map(([name, path]) => `${name} (${path || "not given"})`)
-  console.error(`Not run: MDK's ${names.join(" and ")} cannot be executed.`)
+setPatience(Number(values.patience))
+const titles = values.only.split(",")
+const unknown = [
+  ...titles.filter((title) => STORIES[title] === undefined),
+  ...values.parts.split(",").filter((part) => !PARTS.some((known) => known === part)),
+]
+const needed = titles.some((title) => STORIES[title]?.includes("mdk"))
+const missing = ["wn", "wnd"].filter((name) => needed && !isProgram(values[name as "wn" | "wnd"]))
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(", ")}.`)
+  process.exitCode = 2
+} else if (missing.length > 0) {
+  console.error(`Not run: MDK's ${missing.join(" and ")} cannot be executed.`)
   console.error("Give both: npm run interop:mdk -- --wn PATH --wnd PATH. See docs/interop.md.")
   process.exitCode = 2
 } else {
-  process.exitCode = (await run(binaries)) ? 0 : 1
+  process.exitCode = (await run(titles)) ? 0 : 1
 }

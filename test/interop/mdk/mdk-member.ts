@@ -5,7 +5,7 @@ import { once } from "node:events"
 import { createWriteStream, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import type { GroupFacts, Member, Said } from "./member.ts"
+import type { GroupFacts, Member, Said, SentFile } from "./member.ts"
 import { NotPossible, eventually } from "./report.ts"
 
 const run = promisify(execFile)
@@ -52,6 +52,7 @@ export class MdkMember implements Member {
   readonly #binaries: Binaries
   readonly #relay: string
   readonly #home: string
+  readonly #blossom: string
   #daemon: ChildProcess | undefined
 
   /** `home` must be short: a Unix socket lies in it. */
@@ -61,16 +62,19 @@ export class MdkMember implements Member {
       binaries,
       relay,
       home,
+      blossom,
     }: {
       readonly binaries: Binaries
       readonly relay: string
       readonly home: string
+      readonly blossom: string
     },
   ) {
     this.name = name
     this.#binaries = binaries
     this.#relay = relay
     this.#home = home
+    this.#blossom = blossom
     mkdirSync(home, { recursive: true, mode: 0o700 })
   }
 
@@ -144,6 +148,15 @@ export class MdkMember implements Member {
 
   async erase(groupId: string, messageId: string): Promise<void> {
     await this.#wn("messages", "delete", groupId, messageId)
+  }
+
+  async sendFile(groupId: string, path: string, caption: string): Promise<void> {
+    const options = ["--send", "--message", caption, "--server", this.#blossom]
+    await this.#wn("media", "upload", groupId, path, ...options)
+  }
+
+  async fetchFile(groupId: string, { sha256 }: SentFile, path: string): Promise<void> {
+    await this.#wn("media", "download", groupId, sha256, "--output", path)
   }
 
   async facts(groupId: string): Promise<GroupFacts> {
@@ -238,7 +251,9 @@ export class MdkMember implements Member {
   }
 
   #environment(): NodeJS.ProcessEnv {
+    const settings = Object.entries(process.env).filter(([name]) => name.startsWith("WN_"))
     return {
+      ...Object.fromEntries(settings),
       PATH: process.env["PATH"],
       HOME: this.#home,
       RUST_MIN_STACK: "8388608",

@@ -18,6 +18,13 @@ export interface Said {
   readonly deleted: boolean
 }
 
+/** A file in a message: how each implementation names it. */
+export interface SentFile {
+  readonly messageId: string
+  /** Of the bytes before encryption, in hex. */
+  readonly sha256: string
+}
+
 export interface Member {
   readonly name: string
   readonly software: "burrow" | "mdk"
@@ -37,6 +44,10 @@ export interface Member {
   react(groupId: string, messageId: string, emoji: string): Promise<void>
   edit(groupId: string, messageId: string, text: string): Promise<void>
   erase(groupId: string, messageId: string): Promise<void>
+  /** The text of the message is the caption. */
+  sendFile(groupId: string, path: string, caption: string): Promise<void>
+  /** Fetches, decrypts and writes it. */
+  fetchFile(groupId: string, file: SentFile, path: string): Promise<void>
   facts(groupId: string): Promise<GroupFacts>
   /** Chat messages, oldest first, as the user sees them. */
   said(groupId: string): Promise<readonly Said[]>

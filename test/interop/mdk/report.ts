@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises"
 
-const PATIENCE_MS = 90_000
+let patienceMs = 90_000
 const PAUSE_MS = 400
 
 interface Result {
@@ -63,9 +63,14 @@ const verdict = ({ failure, skipped }: Result) =>
 const line = (result: Result) =>
   `${result.story}: ${result.step}: ${verdict(result)} (${result.ms} ms)`
 
+/** How long `eventually` waits: more on a machine that has much else to do. */
+export function setPatience(seconds: number): void {
+  patienceMs = seconds * 1000
+}
+
 /** Until `check` no longer throws; its last error if that takes too long. */
-export async function eventually<T>(check: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
-  const until = Date.now() + patienceMs
+export async function eventually<T>(check: () => Promise<T>, atLeastMs = 0): Promise<T> {
+  const until = Date.now() + Math.max(patienceMs, atLeastMs)
   for (;;) {
     try {
       return await check()

@@ -14,8 +14,6 @@ import { agree, talk } from "./together.ts"
 /** In this order; each can be left out. */
 export const PARTS = ["everyday", "government", "absence", "rivalry", "departure"] as const
 
-export type Part = (typeof PARTS)[number]
-
 interface Telling {
   readonly report: Report
   readonly title: string

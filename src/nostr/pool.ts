@@ -126,8 +126,8 @@ export class RelayPool {
   }
 
   /**
-   * Sends `event` as it stands, again after a reconnect, and waits for the relay's OK; an `auth-required:` refusal
-   * is answered once. Never rejects.
+   * Sends `event` as it stands, now or when the connection opens, and waits for the relay's OK; an `auth-required:`
+   * refusal is answered once. There is no answer if the connection ends before it. Never rejects.
    */
   publish(
     relay: string,

@@ -17,6 +17,8 @@ const MAX_WAITING = 2_000
 interface Publication {
   readonly frame: readonly unknown[]
   readonly waiters: Set<(result: PublishResult) => void>
+  /** Over the connection of now. */
+  sent: boolean
   authTried: boolean
 }
 
@@ -49,7 +51,7 @@ export class Publications {
       return Promise.resolve(unanswered("too many events are waiting for this relay"))
     }
     if (content.length > MAX_FRAME_LENGTH) return Promise.resolve(unanswered("too large"))
-    const publication = known ?? { frame, waiters: new Set(), authTried: false }
+    const publication = known ?? { frame, waiters: new Set(), sent: false, authTried: false }
     this.#waiting.set(id, publication)
     const result = new Promise<PublishResult>((resolve) => {
       const settle = (answer: PublishResult) => {
@@ -62,15 +64,25 @@ export class Publications {
       const timer = this.#timers.setTimeout(late, timeout)
       publication.waiters.add(settle)
     })
-    if (known === undefined) this.#send(...frame)
+    if (known === undefined) publication.sent = this.#send(...frame)
     return result
   }
 
-  /** A connection is open: what has no answer yet is sent again, byte for byte the same. */
+  /** A connection is open: what has waited for it is sent. */
   opened(): void {
     for (const publication of this.#waiting.values()) {
       publication.authTried = false
-      this.#send(...publication.frame)
+      publication.sent = this.#send(...publication.frame)
+    }
+  }
+
+  /**
+   * The connection has ended, and the answers with it. What the relay tells us next may mean that the event should be
+   * another by now, so whoever wants it published has to say so again.
+   */
+  down(): void {
+    for (const publication of [...this.#waiting.values()]) {
+      if (publication.sent) settleAll(publication, unanswered("the connection has ended"))
     }
   }
 

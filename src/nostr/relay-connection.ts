@@ -1,4 +1,4 @@
-// NIP-01 and NIP-42 with one relay: its subscriptions, publications and authentication survive reconnects.
+// NIP-01 and NIP-42 with one relay: its subscriptions and authentication survive reconnects.
 
 import { RelayAuth } from "./relay-auth.ts"
 import { RelayError } from "./error.ts"
@@ -171,6 +171,7 @@ export class RelayConnection {
   #down(): void {
     this.#bySubscription.clear()
     this.#auth.reset()
+    this.#publications.down()
     for (const active of [...this.#active.values()]) {
       this.#options.timers.clearTimeout(active.retry)
       active.id = undefined

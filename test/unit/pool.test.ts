@@ -131,6 +131,20 @@ describe("outages", () => {
     expect((await pool.query([second.url], [{}])).events).toEqual([event])
   })
 
+  test("what was on its way when the connection ended is not sent again by itself", async () => {
+    const frames: string[] = []
+    const relay = await malicious(([type = ""], socket) => {
+      frames.push(type)
+      if (type === "EVENT") socket.terminate()
+    })
+    const pool = newPool()
+    pool.subscribe({ relays: [relay.url], filters: () => [{}], onEvent: () => undefined })
+    const answer = await pool.publish(relay.url, signed(), { timeoutMs: 30_000 })
+    expect(answer).toMatchObject({ answered: false, message: "the connection has ended" })
+    await until(() => frames.filter((type) => type === "REQ").length >= 2)
+    expect(frames.filter((type) => type === "EVENT")).toHaveLength(1)
+  })
+
   test("status tells of each change; offline stops everything, online resumes it", async () => {
     const relay = await start()
     const pool = newPool()
@@ -222,7 +236,8 @@ describe("authentication", () => {
     await until(() => seen.length >= 1)
     await first.close()
     const second = await start({ port: first.port, auth: "gift-wraps" })
-    await sender.publish(second.url, two)
+    // What the dying connection takes has no answer.
+    while (!(await sender.publish(second.url, two)).answered);
     await until(() => seen.length >= 2)
     expect(asked).toHaveLength(2)
   })

@@ -53,6 +53,9 @@ async function perform(
       const { event, purpose, relays, innerId } = effect
       outbox.add(draft, { event, purpose, relays, innerId, groupId })
       if (innerId === undefined) return
+      // Encrypted anew: the older event would now reach those only who are as far behind as it is.
+      const { eventId: older } = (await timeline.message(draft, groupId, innerId)) ?? {}
+      if (older !== undefined && older !== event.id) outbox.cancel(draft, older)
       const delivery = { status: "pending" } as const
       return timeline.setDelivery(draft, groupId, innerId, { delivery, eventId: event.id })
     }

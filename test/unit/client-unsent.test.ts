@@ -1,0 +1,79 @@
+// What was encrypted but not handed over yet: it must not come to the relays when the group has moved on. Those who are
+// as far behind as it is could still open it, the others never, and their histories would differ.
+
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { startRelay } from "../../dev/relay/server.ts"
+import type { RunningRelay } from "../../dev/relay/server.ts"
+import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
+import { acceptOnly, contents, messages, startPerson, syncAll } from "./client.fixture.ts"
+import { openDesk } from "./relay-desk.fixture.ts"
+import { Wire } from "./wire.fixture.ts"
+
+let relay: RunningRelay
+
+beforeAll(async () => {
+  relay = await startRelay()
+})
+afterAll(() => relay.close())
+
+async function groupOf(WebSocket: typeof NodeWebSocket) {
+  const alice = await startPerson([relay.url], "Alice")
+  const carol = await startPerson([relay.url], "Carol", { WebSocket })
+  const { groupId } = await alice.client.createGroup({ name: "Us", members: [carol.npub] })
+  await alice.client.sync()
+  await acceptOnly(carol)
+  await syncAll(alice, carol)
+  return { alice, carol, groupId }
+}
+
+test("a message that is encrypted anew goes out in its new form only", async () => {
+  const wire = new Wire()
+  const { alice, carol, groupId } = await groupOf(wire.WebSocket)
+  const desk = openDesk()
+  const stored = async () => (await desk.read(relay.url, { kinds: [445] })).length
+  const before = await stored()
+  wire.block(relay.url)
+  const said = ["one", "two", "three"]
+  for (const content of said) await carol.client.sendMessage(groupId, { content })
+  for (let i = 0; i < 4; i++) await alice.client.updateGroup(groupId, { name: `name ${i}` })
+  wire.block(undefined)
+  await syncAll(alice, carol)
+  expect(await contents(alice.client, groupId)).toEqual(said)
+  expect(await contents(carol.client, groupId)).toEqual(said)
+  for (const { delivery } of await messages(carol.client, groupId)) {
+    expect(delivery.status).toBe("sent")
+  }
+  expect((await stored()) - before).toBe(4 + said.length)
+  desk.close()
+  await alice.client.close()
+  await carol.client.close()
+})
+
+test("a message that was on its way when the connection broke waits for the news first", async () => {
+  let isLost = false
+  const sockets = new Set<NodeWebSocket>()
+  /** Loses events on their way to the relay. */
+  class Lossy extends NodeWebSocket {
+    constructor(url: string) {
+      super(url)
+      sockets.add(this)
+    }
+    override send(data: string): void {
+      if (!isLost || !data.startsWith('["EVENT"')) super.send(data)
+    }
+  }
+  const { alice, carol, groupId } = await groupOf(Lossy)
+  isLost = true
+  await carol.client.sendMessage(groupId, { content: "too late" })
+  await alice.client.removeMembers(groupId, [carol.npub])
+  for (const socket of sockets) socket.terminate()
+  isLost = false
+  await syncAll(alice, carol)
+  expect((await carol.client.group(groupId)).standing).toBe("removed")
+  expect(await messages(carol.client, groupId)).toMatchObject([
+    { content: "too late", delivery: { status: "failed" } },
+  ])
+  expect(await contents(alice.client, groupId)).toEqual([])
+  await alice.client.close()
+  await carol.client.close()
+})

@@ -21,8 +21,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: "headless",
+          include: ["test/system/**/*.test.ts"],
+          testTimeout: 600_000,
+          // They wait for most of their time: for a pass to end, for a process to start.
+          maxConcurrency: 10,
+        },
+      },
+      {
+        test: {
           name: "system",
-          include: ["test/{system,e2e,mutants}/**/*.test.ts"],
+          include: ["test/{e2e,mutants}/**/*.test.ts"],
           testTimeout: 600_000,
           fileParallelism: false,
         },

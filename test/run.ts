@@ -75,8 +75,9 @@ function main(): number {
     command("Types", "npm", ["run", "--silent", "check"]),
     tests("Unit tests", "unit"),
     tests("Vectors and interoperability", "interop"),
+    tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
     command("Build", "npm", ["run", "--silent", "build"]),
-    tests("The whole system, in Chromium and headless", "system"),
+    tests("The whole system, in Chromium; mutants", "system"),
   ]
   const sum = (pick: (counts: Counts) => number) =>
     results.reduce((total, counts) => total + pick(counts), 0)

@@ -40,7 +40,8 @@ async function pairOf(aliceMemory: Memory, bobMemory: Memory) {
   return { alice, bob, groupId }
 }
 
-describe("a crash at any batch", () => {
+// Several at once: each waits for most of its time.
+describe.concurrent("a crash at any batch", () => {
   const points = Array.from({ length: 14 }, (_, index) => index + 1).flatMap((failAt) =>
     (["before", "after"] as const).map((when) => ({ failAt, when })),
   )

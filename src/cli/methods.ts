@@ -115,12 +115,14 @@ async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
   const description = optionalText(params, "description")
   const admins = optionalTexts(params, "admins")
   const relays = optionalTexts(params, "relays")
+  const avatarUrl = optionalText(params, "avatarUrl")
   const changes: GroupChanges = {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(admins === undefined ? {} : { admins: admins.map((input) => parsePerson(input).pubkey) }),
     ...(relays === undefined ? {} : { relays }),
     ...(newAddress === undefined ? {} : { newAddress }),
+    ...(avatarUrl === undefined ? {} : { avatarUrl }),
     ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
   }
   return api.updateGroup(text(params, "groupId"), changes)

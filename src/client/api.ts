@@ -111,6 +111,8 @@ export interface GroupView {
   readonly description: string
   /** Names the picture, which `groupImage` fetches. */
   readonly image: string | undefined
+  /** The picture is somewhere on the web, where it is fetched only when the user wants it: `showWebPicture`. */
+  readonly webPicture: { readonly url: string; readonly isShown: boolean } | undefined
   readonly epoch: number
   readonly standing: GroupStanding
   readonly members: readonly MemberView[]
@@ -315,6 +317,8 @@ export interface GroupChanges {
   readonly newAddress?: boolean
   /** Messages disappear so many seconds after they were written; 0: they stay. */
   readonly retentionSeconds?: number
+  /** Where on the web (https) the group's picture is; empty: no longer there. */
+  readonly avatarUrl?: string
 }
 
 /** Tells which projection to read again. */
@@ -441,6 +445,8 @@ export interface ClientApi {
     picture: { bytes: Uint8Array; mediaType: string } | undefined,
   ): Promise<{ epoch: number }>
   groupImage(groupId: string): Promise<FileView | undefined>
+  /** Fetches the picture that is somewhere on the web, and shows it from now on. Its server learns who reads. */
+  showWebPicture(groupId: string): Promise<void>
 
   /** Hex values that two members of one group state share. */
   fingerprint(groupId: string): Promise<{

@@ -9,7 +9,7 @@ import { BlossomError } from "../nostr/error.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { ClientError } from "./api.ts"
 import type { FileView } from "./api.ts"
-import { fileKey, imageKey } from "./media-records.ts"
+import { fileKey, imageKey, webPictureName } from "./media-records.ts"
 import type { MediaPorts } from "./ports.ts"
 import type { Session } from "./session.ts"
 import { MAX_FILE } from "./uploads.ts"
@@ -61,10 +61,15 @@ export class Attachments {
     return { bytes, mediaType, filename }
   }
 
-  /** The group's picture, or `undefined` if it has none. One that is only an address on the web is not fetched. */
+  /** The group's picture, or `undefined` if it has none. One that is somewhere on the web is not fetched unasked. */
   async image(groupId: string): Promise<FileView | undefined> {
-    const { groups, world } = this.#session
-    const { image } = world.engine.groupAvatar(groups.require(groupId))
+    const { groups, world, chats } = this.#session
+    const { image, url } = world.engine.groupAvatar(groups.require(groupId))
+    if (url !== undefined) {
+      if (chats.get(groupId)?.webPicture !== url) return undefined
+      const bytes = await this.#webPicture(groupId, url)
+      return { bytes, mediaType: pictureType(bytes) ?? "", filename: "" }
+    }
     if (image === undefined || !IMAGE_TYPES.includes(image.mediaType)) return undefined
     const hash = bytesToHex(image.imageHash)
     const key = imageKey(groupId, hash)
@@ -75,7 +80,7 @@ export class Attachments {
       const wanted = { sha256: hash, locators: [], maxBytes: MAX_IMAGE + TAG_BYTES }
       const blob = await this.#download(groupId, wanted)
       const opened = firstThatOpens([image], (each) => openGroupImage(each, blob), NO_IMAGE)
-      await this.#keepImage(groupId, image, opened)
+      await this.#keepImage(groupId, hash, opened)
       return opened
     })
     return { bytes, ...named }
@@ -106,14 +111,37 @@ export class Attachments {
       throw new ClientError("publish_failed", "No media server took the picture.")
     }
     const done = await change(image)
-    await this.#keepImage(groupId, image, bytes)
+    await this.#keepImage(groupId, bytesToHex(image.imageHash), bytes)
     return done
   }
 
+  /** The user wants to see it, though its server will know that somebody here does. */
+  async showWebPicture(groupId: string): Promise<void> {
+    const { mailbox, world, groups, chats } = this.#session
+    const { url } = world.engine.groupAvatar(groups.require(groupId))
+    if (url === undefined) throw unavailable("The group has no picture on the web.")
+    await this.#webPicture(groupId, url)
+    await mailbox.run((draft) => chats.showWebPicture(draft, groupId, url))
+  }
+
+  async #webPicture(groupId: string, url: string): Promise<Uint8Array> {
+    const { world } = this.#session
+    const name = webPictureName(url)
+    const stored = await world.store.get("media", imageKey(groupId, name))
+    if (stored !== undefined) return stored
+    return this.#once(`${groupId}:${name}`, async () => {
+      const { blossom } = this.#ports()
+      const bytes = await orUnavailable(() => blossom.fetchFrom(url, MAX_IMAGE), pictureWords)
+      if (pictureType(bytes) === undefined) throw unavailable("What is there is no picture.")
+      await this.#keepImage(groupId, name, bytes)
+      return bytes
+    })
+  }
+
   /** Only the newest picture is kept. */
-  async #keepImage(groupId: string, image: BlossomImage, bytes: Uint8Array): Promise<void> {
+  async #keepImage(groupId: string, name: string, bytes: Uint8Array): Promise<void> {
     const { mailbox, world, groups } = this.#session
-    const { scope, sort } = imageKey(groupId, bytesToHex(image.imageHash))
+    const { scope, sort } = imageKey(groupId, name)
     await mailbox.run(async (draft) => {
       if (groups.get(groupId, draft) === undefined) return
       for (const old of await world.store.range("media", scope)) {
@@ -128,12 +156,8 @@ export class Attachments {
     wanted: { readonly sha256: string; readonly locators: readonly string[]; maxBytes: number },
   ): Promise<Uint8Array> {
     const { blossom } = this.#ports()
-    try {
-      return await blossom.download({ ...wanted, servers: this.#servers(groupId) })
-    } catch (error) {
-      if (!(error instanceof BlossomError)) throw error
-      throw unavailable(words[error.code])
-    }
+    const servers = this.#servers(groupId)
+    return orUnavailable(() => blossom.download({ ...wanted, servers }), words)
   }
 
   #ports(): MediaPorts {
@@ -173,6 +197,32 @@ function firstThatOpens<K>(
   throw unavailable(problem)
 }
 
+/** What a server says of it counts for nothing: a picture begins as one. */
+function pictureType(bytes: Uint8Array): string | undefined {
+  const head = bytesToHex(bytes.subarray(0, 12))
+  return SIGNATURES.find(([signature]) => signature.test(head))?.[1]
+}
+
+/** The first bytes in hex; of WebP (`RIFF`, a length, `WEBP`) the length may be any. */
+const SIGNATURES: readonly (readonly [RegExp, string])[] = [
+  [/^89504e470d0a1a0a/, "image/png"],
+  [/^ffd8ff/, "image/jpeg"],
+  [/^474946383[79]61/, "image/gif"],
+  [/^52494646.{8}57454250/, "image/webp"],
+]
+
+async function orUnavailable<T>(
+  fetch: () => Promise<T>,
+  sentences: Record<BlossomError["code"], string>,
+): Promise<T> {
+  try {
+    return await fetch()
+  } catch (error) {
+    if (!(error instanceof BlossomError)) throw error
+    throw unavailable(sentences[error.code])
+  }
+}
+
 const words: Record<BlossomError["code"], string> = {
   no_server: "The file is on no media server that may be asked.",
   unreachable: "The media server can't be reached.",
@@ -181,6 +231,16 @@ const words: Record<BlossomError["code"], string> = {
   refused: "The media server does not give the file.",
   wrong_hash: "The media server has another file in its place.",
   bad_answer: "The media server's answer makes no sense.",
+}
+
+const pictureWords: Record<BlossomError["code"], string> = {
+  no_server: "The picture is at an address that must not be contacted.",
+  unreachable: "Its server can't be reached, or does not let apps have the picture.",
+  not_found: "The picture is not there any more.",
+  too_large: "The picture is too large.",
+  refused: "Its server does not give the picture.",
+  wrong_hash: "There is another picture in its place.",
+  bad_answer: "The server's answer makes no sense.",
 }
 
 const unavailable = (message: string) => new ClientError("unavailable", message)

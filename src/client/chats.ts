@@ -22,6 +22,8 @@ export interface ChatRecord {
    * renew it again once it has (milliseconds).
    */
   readonly renewing?: { readonly key: string; readonly next: number } | undefined
+  /** The address of a picture on the web that the user wanted to see: none is fetched unasked. */
+  readonly webPicture?: string
 }
 
 export class Chats {
@@ -61,6 +63,14 @@ export class Chats {
   ): void {
     const chat = this.#records.get(groupId, draft)
     if (chat !== undefined) this.#records.put(draft, { ...chat, renewing: undefined, ...next })
+  }
+
+  showWebPicture(draft: Draft, groupId: string, webPicture: string): void {
+    const chat = this.#records.get(groupId, draft)
+    if (chat === undefined) return
+    this.#records.put(draft, { ...chat, webPicture })
+    draft.change({ topic: "chats" })
+    draft.change({ topic: "group", groupId })
   }
 
   /** Counts a message in and gives it its number. */

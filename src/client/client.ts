@@ -302,6 +302,10 @@ export class Client implements ClientApi {
     return this.#with(({ attachments }) => attachments.image(groupId))
   }
 
+  showWebPicture(groupId: string): Promise<void> {
+    return this.#with(({ attachments }) => attachments.showWebPicture(groupId))
+  }
+
   fingerprint(groupId: string) {
     return this.#with(({ reader }) => reader.fingerprint(groupId))
   }

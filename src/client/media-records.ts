@@ -1,7 +1,8 @@
 // Files on this device: those of messages, those that wait to be sent, and groups' pictures; sealed like all records.
 
+import { sha256 } from "@noble/hashes/sha2.js"
 import { referenceOf } from "../marmot/media-file.ts"
-import type { Rumor } from "../nostr/event.ts"
+import { bytesToHex, type Rumor } from "../nostr/event.ts"
 import type { Store, StoreKey } from "../store/types.ts"
 import type { Draft } from "./draft.ts"
 
@@ -16,11 +17,14 @@ export const uploadFileKey = (uploadId: string, index: number): StoreKey => ({
   sort: String(index).padStart(4, "0"),
 })
 
-/** A group has one picture; `hash` names the encrypted one. */
-export const imageKey = (groupId: string, hash: string): StoreKey => ({
+/** A group has one picture; `name`: the hash of the encrypted one, or `webPictureName`. */
+export const imageKey = (groupId: string, name: string): StoreKey => ({
   scope: imageScope(groupId),
-  sort: hash,
+  sort: name,
 })
+
+export const webPictureName = (url: string) =>
+  `web-${bytesToHex(sha256(new TextEncoder().encode(url)))}`
 
 const filesScope = (groupId: string) => `files:${groupId}`
 const imageScope = (groupId: string) => `image:${groupId}`

@@ -6,6 +6,7 @@ import { MarmotError } from "../marmot/error.ts"
 import { MlsError } from "../mls/index.ts"
 import { parsePerson } from "../nostr/address.ts"
 import { bytesToHex } from "../nostr/event.ts"
+import { isPublicUrl } from "../nostr/host-safety.ts"
 import { isRelayUrl, relayUrlFromInput } from "../nostr/relay-url.ts"
 import { ClientError } from "./api.ts"
 import type { GroupChanges, GroupFeature, InviteCheck } from "./api.ts"
@@ -23,6 +24,8 @@ const MAX_GROUP_RELAYS = 5
 /** Wire §6.5. */
 const MAX_RELAYS = 16
 const MAX_MEDIA_SERVERS = 5
+/** Wire §6.8. */
+const MAX_URL = 2048
 const MAX_NAME_BYTES = 256
 const MAX_DESCRIPTION_BYTES = 4096
 
@@ -109,11 +112,12 @@ export class Membership {
   async update(groupId: string, changes: GroupChanges): Promise<{ epoch: number }> {
     checkTexts(changes)
     checkSettings(changes)
-    const { admins, relays, retentionSeconds: retention, ...rest } = changes
+    const { admins, relays, retentionSeconds: retention, avatarUrl, ...rest } = changes
     return this.#change(groupId, {
       type: "update",
       ...rest,
       ...(retention === undefined ? {} : { retention }),
+      ...(avatarUrl === undefined ? {} : { avatarUrl: pictureUrl(avatarUrl) }),
       ...(relays === undefined ? {} : { relays: relays.map(relayUrl) }),
       ...(admins === undefined ? {} : { admins: admins.map(pubkeyOf) }),
     })
@@ -353,6 +357,21 @@ function pubkeyOf(input: string): string {
 /** An address that stands in the group already is never rewritten; what a person typed is completed. */
 function relayUrl(input: string): string {
   return isRelayUrl(input) ? input : relayUrlFromInput(input)
+}
+
+/** Marmot wire §6.8: as the parser writes it. What nobody would fetch (§11) is not set. */
+function pictureUrl(input: string): string {
+  const text = input.trim()
+  if (text === "") return ""
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url?.protocol === "https:" && !text.includes("#") && url.href.length <= MAX_URL
+  if (url === undefined || !isPlain || !isPublicUrl(url.href)) {
+    throw new ClientError(
+      "invalid_input",
+      "The address of a picture begins with https:// and names a public server.",
+    )
+  }
+  return url.href
 }
 
 function checkSettings({ relays, retentionSeconds: seconds = 0 }: GroupChanges): void {

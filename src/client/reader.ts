@@ -68,7 +68,7 @@ export class Reader {
         if (group === undefined) return []
         const newest = await this.#newest(chat.groupId)
         const now = world.now()
-        const image = imageName(world.engine.groupAvatar(group))
+        const image = imageName(world.engine.groupAvatar(group), chat.webPicture)
         return [chatView(chat, world.engine.summary(group), newest, { viewer, now, image })]
       }),
     )
@@ -76,10 +76,14 @@ export class Reader {
   }
 
   group(groupId: string): GroupView {
-    const { groups, world, viewer } = this.#session
+    const { chats, groups, world, viewer } = this.#session
     const group = groups.require(groupId)
+    const avatar = world.engine.groupAvatar(group)
+    const wanted = chats.get(groupId)?.webPicture
+    const { url } = avatar
     return groupView(group, world.engine.summary(group), viewer, {
-      image: imageName(world.engine.groupAvatar(group)),
+      image: imageName(avatar, wanted),
+      webPicture: url === undefined ? undefined : { url, isShown: url === wanted },
       undelivered: this.#undelivered(groupId),
       features: [...world.engine.featuresOf(group)].map(([feature, found]) => ({
         feature,

@@ -91,7 +91,7 @@ describe("calls", () => {
     const all: Record<Exclude<keyof ClientApi, "subscribe">, true> = Object.fromEntries(
       methods.map((method) => [method, true]),
     ) as Record<(typeof methods)[number], true>
-    expect(Object.keys(all)).toHaveLength(39)
+    expect(Object.keys(all)).toHaveLength(40)
   })
 
   test("too many at once are refused, not queued without end", async () => {

@@ -51,6 +51,7 @@ export const methods = [
   "attachment",
   "setGroupImage",
   "groupImage",
+  "showWebPicture",
   "fingerprint",
   "sync",
 ] as const satisfies readonly Method[]

@@ -16,6 +16,7 @@ import type {
 import { bytesToHex } from "../nostr/event.ts"
 import type { GroupAvatar } from "../marmot/group-image.ts"
 import { referenceOf } from "../marmot/media-file.ts"
+import { webPictureName } from "./media-records.ts"
 import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
 import { isChatKind } from "./chat-kinds.ts"
@@ -32,7 +33,7 @@ export function groupView(
   group: MarmotGroup,
   summary: GroupSummary,
   viewer: Viewer,
-  more: Pick<GroupView, "undelivered" | "features" | "image">,
+  more: Pick<GroupView, "undelivered" | "features" | "image" | "webPicture">,
 ): GroupView {
   const { groupId, name, description, epoch, standing, members, admins, retention } = summary
   return {
@@ -84,9 +85,10 @@ export function chatView(
   }
 }
 
-/** Names a group's picture; one that is an address on the web (component 0x8007) is not shown. */
-export function imageName({ image, url }: GroupAvatar): string | undefined {
-  return image === undefined || url !== undefined ? undefined : bytesToHex(image.imageHash)
+/** Names a group's picture; one that is an address on the web (component 0x8007) is shown if the user wants it. */
+export function imageName({ image, url }: GroupAvatar, wanted?: string): string | undefined {
+  if (url !== undefined) return url === wanted ? webPictureName(url) : undefined
+  return image && bytesToHex(image.imageHash)
 }
 
 export function inviteView(invite: InviteRecord, viewer: Viewer): InviteView {

@@ -179,8 +179,10 @@ export type Intent =
       readonly newAddress?: boolean
       /** Seconds; 0: messages stay. */
       readonly retention?: number
-      /** `noImage`: none any more. */
+      /** `noImage`: none any more. Either way there is no picture by its address then. */
       readonly image?: BlossomImage
+      /** Of a picture on the web, which comes before `image`; empty: none any more. */
+      readonly avatarUrl?: string
     }
   | { readonly type: "selfUpdate"; readonly intentId: string }
   /** Has the group require what every member's app can do: these features, or all if none is named. */

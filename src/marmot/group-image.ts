@@ -80,10 +80,10 @@ export function sameAvatar(before: GroupState, after: GroupState): boolean {
   return a?.url === b?.url && hash(a) === hash(b)
 }
 
-/** Every member's app knows the component. */
-export function canHaveImage(state: GroupState): boolean {
+/** Every member's app knows the component that a picture stands in. */
+export function canHavePicture(state: GroupState, component: number): boolean {
   return factsOf(state).leaves.every(({ leafIndex }) =>
-    leafComponents(leafNodeOf(state, leafIndex)).includes(componentIds.blossomImage),
+    leafComponents(leafNodeOf(state, leafIndex)).includes(component),
   )
 }
 

@@ -15,14 +15,15 @@ import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { leafOptions, withRequiredCapabilities } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
-import { type BlossomImage, encodeBlossomImage } from "./components/blossom-image.ts"
+import { encodeAvatarUrl } from "./components/avatar-url.ts"
+import { encodeBlossomImage } from "./components/blossom-image.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { encodeMessageRetention } from "./components/message-retention.ts"
 import { encodeNostrRouting } from "./components/nostr-routing.ts"
 import type { DeviceIdentity, EngineEnv, Intent, Invitee, PendingWelcome } from "./engine-types.ts"
 import { featureStatus, featureWords, groupRequirements, upgradeOf } from "./features.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
-import { canHaveImage } from "./group-image.ts"
+import { avatarOf, canHavePicture } from "./group-image.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { sealForGroup } from "./local-send.ts"
@@ -181,7 +182,7 @@ function planUpdate(
     const update = encodeMessageRetention(BigInt(change.retention))
     proposals.push(replaceComponent(componentIds.messageRetention, update))
   }
-  if (change.image !== undefined) proposals.push(imageProposal(mls, change.image))
+  proposals.push(...pictureProposals(mls, change))
   const route = routeOf(mls)
   const relays = [...new Set(change.relays ?? route.relays)].sort()
   if (change.newAddress === true || !sameSet(relays, route.relays)) {
@@ -193,11 +194,30 @@ function planUpdate(
   return proposals.length === 0 ? undefined : { options: { proposals }, invitees: [] }
 }
 
-function imageProposal(mls: GroupState, image: BlossomImage): Proposal {
-  if (!canHaveImage(mls)) {
-    throw new IntentRefused("unsupported", "the app of a member knows no group pictures")
+/** A picture by its address comes before an image (marmot-wire §6.8), so whoever sets an image takes it away. */
+function pictureProposals(
+  mls: GroupState,
+  { image, avatarUrl }: Pick<Intent & { type: "update" }, "image" | "avatarUrl">,
+): Proposal[] {
+  const before = avatarOf(mls)
+  const proposals: Proposal[] = []
+  if (image !== undefined && (image.imageHash.length > 0 || before.image !== undefined)) {
+    proposals.push(pictureProposal(mls, componentIds.blossomImage, encodeBlossomImage(image)))
   }
-  return replaceComponent(componentIds.blossomImage, encodeBlossomImage(image))
+  const url = avatarUrl ?? (image === undefined ? before.url : undefined) ?? ""
+  if (url !== (before.url ?? "")) {
+    const none = new Uint8Array()
+    const update = encodeAvatarUrl({ url, dim: none, thumbhash: none })
+    proposals.push(pictureProposal(mls, componentIds.avatarUrl, update))
+  }
+  return proposals
+}
+
+function pictureProposal(mls: GroupState, component: number, update: Uint8Array): Proposal {
+  if (!canHavePicture(mls, component)) {
+    throw new IntentRefused("unsupported", "the app of a member knows no such group pictures")
+  }
+  return replaceComponent(component, update)
 }
 
 const isSeconds = (value: number) => Number.isSafeInteger(value) && value >= 0

@@ -93,6 +93,12 @@ export class Blossom {
     throw failure
   }
 
+  /** What is at an address that somebody else has named, whatever it is. Rejects with `BlossomError`. */
+  async fetchFrom(url: string, maxBytes: number): Promise<Uint8Array> {
+    if (!this.#mayContact(url)) throw new BlossomError("no_server", "an address to stay away from")
+    return this.#get(url, { maxBytes })
+  }
+
   /** Hosts that others name must be public (marmot-wire §11); what the user has chosen need not be. */
   #mayContact(url: string): boolean {
     const origin = originOf(url)
@@ -121,7 +127,10 @@ export class Blossom {
     }
   }
 
-  async #get(url: string, { maxBytes, onProgress }: Download): Promise<Uint8Array> {
+  async #get(
+    url: string,
+    { maxBytes, onProgress }: Pick<Download, "maxBytes" | "onProgress">,
+  ): Promise<Uint8Array> {
     const { response, stop } = await this.#request(url, ANSWER_MS, { method: "GET" })
     try {
       if (!response.ok) throw refusal(response)

@@ -41,6 +41,11 @@ export const strings = {
       bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`,
     setPicture: "Choose a picture",
     removePicture: "Remove the picture",
+    pictureAddress: "Or the address of a picture on the web",
+    setPictureAddress: "Use it",
+    webPicture: (host: string) =>
+      `This group’s picture is on ${host}. If you show it, that server learns your network address.`,
+    showWebPicture: "Show the picture",
   },
   errors: {
     unexpected: "Something went wrong. Please try again.",

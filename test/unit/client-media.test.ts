@@ -191,6 +191,99 @@ describe("a group's picture", () => {
   })
 })
 
+describe("a group's picture on the web", () => {
+  const address = "https://pictures.example/club.png"
+  const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3])
+
+  /** What the web has, and who was asked for it. */
+  function web() {
+    const asked: string[] = []
+    const pages = new Map([[address, png]])
+    const fetchFor = (name: string) => (url: string) => {
+      asked.push(`${name}: ${url}`)
+      const body = pages.get(url)
+      return Promise.resolve(body ? new Response(body) : new Response("", { status: 404 }))
+    }
+    return { asked, pages, mediaFor: (name: string) => ({ servers: [], fetch: fetchFor(name) }) }
+  }
+
+  async function club() {
+    const { asked, pages, mediaFor } = web()
+    const relay = await startRelay({ port: 0 })
+    const ada = await startPerson([relay.url], "Ada", { media: mediaFor("ada") })
+    const bo = await startPerson([relay.url], "Bo", { media: mediaFor("bo") })
+    closing.push(
+      () => relay.close(),
+      () => bo.client.close(),
+      () => ada.client.close(),
+    )
+    const { groupId } = await ada.client.createGroup({ name: "Club", members: [bo.npub] })
+    await syncAll(ada, bo)
+    await acceptOnly(bo)
+    const set = async (avatarUrl: string) => {
+      await ada.client.updateGroup(groupId, { avatarUrl })
+      await syncAll(ada, bo)
+    }
+    return { ada, bo, groupId, asked, pages, set }
+  }
+
+  test("is fetched by nobody who has not asked for it, and then kept", async () => {
+    const { ada, bo, groupId, asked, set } = await club()
+    await set(` ${address.replace("pictures", "PICTURES")}`)
+    expect(await bo.client.group(groupId)).toMatchObject({
+      image: undefined,
+      webPicture: { url: address, isShown: false },
+    })
+    expect(await bo.client.groupImage(groupId)).toBeUndefined()
+    expect(await rows(bo.client, groupId)).toContain("group_avatar_changed")
+    expect(asked).toEqual([])
+    await bo.client.showWebPicture(groupId)
+    const { image, webPicture } = await bo.client.group(groupId)
+    expect(image).toMatch(/^web-[0-9a-f]{64}$/)
+    expect(webPicture).toEqual({ url: address, isShown: true })
+    expect((await bo.client.chats())[0]?.image).toBe(image)
+    const shown = await bo.client.groupImage(groupId)
+    expect(shown).toEqual({ bytes: png, mediaType: "image/png", filename: "" })
+    expect(asked).toEqual([`bo: ${address}`])
+
+    // Another address is another question; whoever takes the picture away takes the address away.
+    await set("https://pictures.example/other.png")
+    expect(await bo.client.group(groupId)).toMatchObject({ image: undefined })
+    expect(await bo.client.groupImage(groupId)).toBeUndefined()
+    await ada.client.setGroupImage(groupId, undefined)
+    await syncAll(ada, bo)
+    expect((await bo.client.group(groupId)).webPicture).toBeUndefined()
+    await set("")
+    expect(asked).toHaveLength(1)
+  })
+
+  test("that is no picture, is gone or stands at an address to stay away from, is not shown", async () => {
+    const { bo, groupId, asked, pages, set } = await club()
+    const problem = () =>
+      bo.client.showWebPicture(groupId).then(
+        () => "none",
+        (error: unknown) => (error as Error).message,
+      )
+    expect(await problem()).toMatch(/no picture on the web/)
+    await set("https://pictures.example/gone.png")
+    expect(await problem()).toMatch(/not there any more/)
+    pages.set("https://pictures.example/gone.png", new TextEncoder().encode("<svg onload=1>"))
+    expect(await problem()).toMatch(/no picture/)
+    expect(await bo.client.group(groupId)).toMatchObject({ webPicture: { isShown: false } })
+    const before = asked.length
+    for (const bad of ["http://a.example/x", "https://a.example/#", "https://u@a.example/", "x"]) {
+      await expect(set(bad)).rejects.toMatchObject({ code: "invalid_input" })
+    }
+    for (const near of ["https://localhost/x.png", "https://192.168.0.1/x.png"]) {
+      await expect(set(near)).rejects.toMatchObject({ code: "invalid_input" })
+    }
+    const { client } = bo
+    const theirs = client.updateGroup(groupId, { avatarUrl: address })
+    await expect(theirs).rejects.toMatchObject({ code: "not_admin" })
+    expect(asked).toHaveLength(before)
+  })
+})
+
 /** A store whose methods can be spread. */
 function bound<T extends object>(store: T): T {
   return new Proxy({} as T, {

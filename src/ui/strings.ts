@@ -307,6 +307,7 @@ export const strings = {
     routing_changed: (actor: string) => `${actor} changed the group’s relays`,
     removed_self: (actor: string) => `${actor} removed you from the group`,
     group_disbanded: (actor: string) => `${actor} ended the group`,
+    claim: (author: string, text: string) => `${author}’s app says: “${text}”`,
   },
   group: {
     edit: "Edit",

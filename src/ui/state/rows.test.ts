@@ -44,6 +44,31 @@ describe("layOut", () => {
     expect(summary(items)).toEqual(["day", "[m1", "m2]"])
   })
 
+  test("an agent's message is the end of its stream, not the beginning", () => {
+    const start = { ...message("s", "a", noon), kind: 1200, content: "" }
+    const tags = [
+      ["stream", "ab".repeat(32)],
+      ["stream-start", "s"],
+      ["stream-chunks", "3"],
+    ]
+    const end = { ...message("e", "a", noon + 9), content: "the whole answer", tags }
+    expect(summary([start, end])).toEqual(["day", "[me]"])
+  })
+
+  test("a system row that somebody sent is shown as what they say, apart from messages", () => {
+    const text = "Member removed"
+    const claim = (content: string) => ({ ...message("c", "a", noon + 1), kind: 1210, content })
+    const around = [message("1", "a", noon), message("2", "a", noon + 2)] as const
+    const withClaim = (content: string) => [around[0], claim(content), around[1]]
+    const good = withClaim(JSON.stringify({ v: 1, system_type: "member_removed", text, data: {} }))
+    expect(summary(good)).toEqual(["day", "[m1]", "claim", "[m2]"])
+    const rows = layOut(good, { complete: false, unreadFrom: undefined })
+    expect(rows[2]).toMatchObject({ type: "claim", text, author: { pubkey: "a" } })
+    for (const bad of ["", "{", "7", "{}", '{"text":7}', '{"text":" "}']) {
+      expect(summary(withClaim(bad))).toEqual(["day", "[m1", "m2]"])
+    }
+  })
+
   test("a pause, a day and a system line break a run", () => {
     const system: TimelineItem = {
       type: "system",

@@ -1,12 +1,19 @@
 // A timeline as rows to draw: day separators, system lines and bubbles grouped by author.
-import type { MessageItem, SystemItem, TimelineItem } from "../../client/api.ts"
-import { isChatKind } from "../../client/chat-kinds.ts"
+import type { MessageItem, PersonView, SystemItem, TimelineItem } from "../../client/api.ts"
+import { isChatKind, SYSTEM_ROW_KIND } from "../../client/chat-kinds.ts"
 
 export type Row =
   | { readonly type: "beginning"; readonly key: string }
   | { readonly type: "day"; readonly key: string; readonly seconds: number }
   | { readonly type: "unread"; readonly key: string }
   | { readonly type: "system"; readonly key: string; readonly item: SystemItem }
+  /** Somebody's app says that something happened to the group; nobody has checked that. */
+  | {
+      readonly type: "claim"
+      readonly key: string
+      readonly author: PersonView
+      readonly text: string
+    }
   | {
       readonly type: "message"
       readonly key: string
@@ -33,7 +40,9 @@ export function layOut(
 ): readonly Row[] {
   const rows: Row[] = options.complete ? [{ type: "beginning", key: "beginning" }] : []
   // Reactions, edits and the like change a message; they are no messages of their own.
-  const shown = items.filter((item) => item.type === "system" || isChatKind(item.kind))
+  const shown = items.filter(
+    (item) => item.type === "system" || isChatKind(item.kind) || claimOf(item) !== undefined,
+  )
   let previous: TimelineItem | undefined
   for (const [index, item] of shown.entries()) {
     const key = itemKey(item)
@@ -41,7 +50,10 @@ export function layOut(
     if (newDay) rows.push({ type: "day", key: `d${key}`, seconds: item.createdAt })
     const unread = key === options.unreadFrom
     if (unread) rows.push({ type: "unread", key: "unread" })
+    const claim = item.type === "message" ? claimOf(item) : undefined
     if (item.type === "system") rows.push({ type: "system", key, item })
+    else if (claim !== undefined)
+      rows.push({ type: "claim", key, author: item.author, text: claim })
     else {
       const next = shown[index + 1]
       const nextUnread = next !== undefined && itemKey(next) === options.unreadFrom
@@ -53,6 +65,21 @@ export function layOut(
   return rows
 }
 
+const longestClaim = 200
+
+/** What a received kind 1210 event says, in its author's words. */
+function claimOf({ kind, content }: MessageItem): string | undefined {
+  if (kind !== SYSTEM_ROW_KIND) return undefined
+  try {
+    const value: unknown = JSON.parse(content)
+    if (typeof value !== "object" || value === null || !("text" in value)) return undefined
+    if (typeof value.text !== "string" || value.text.trim() === "") return undefined
+    return value.text.slice(0, longestClaim)
+  } catch {
+    return undefined
+  }
+}
+
 export function sameDay(a: number, b: number): boolean {
   return new Date(a * 1000).toDateString() === new Date(b * 1000).toDateString()
 }
@@ -60,6 +87,7 @@ export function sameDay(a: number, b: number): boolean {
 function continues(earlier: TimelineItem | undefined, later: TimelineItem | undefined): boolean {
   if (earlier?.type !== "message" || later?.type !== "message") return false
   if (earlier.author.pubkey !== later.author.pubkey) return false
+  if (claimOf(earlier) !== undefined || claimOf(later) !== undefined) return false
   if (!sameDay(earlier.createdAt, later.createdAt)) return false
   return Math.abs(later.createdAt - earlier.createdAt) <= pauseSeconds
 }

@@ -54,7 +54,8 @@ export class Stage {
     this.#folder = folder
   }
 
-  static async open(): Promise<Stage> {
+  /** `flags`: for Chromium, beyond the usual ones. */
+  static async open(flags: readonly string[] = []): Promise<Stage> {
     const executablePath = findChromium()
     if (executablePath === undefined) throw new Error("no Chromium; `npm test` installs one")
     const folder = mkdtempSync(join(tmpdir(), "burrow-e2e-"))
@@ -67,7 +68,7 @@ export class Stage {
       port: 0,
       config: { relays: [relay.url], blossom: [blossom.url] },
     })
-    const browser = await chromium.launch({ executablePath, args: chromiumFlags })
+    const browser = await chromium.launch({ executablePath, args: [...chromiumFlags, ...flags] })
     return new Stage(relay, blossom, browser, site, folder)
   }
 
@@ -134,6 +135,28 @@ export class Person {
   async closeWindow(): Promise<void> {
     await this.page.close()
     this.#page = undefined
+  }
+
+  /** With the window closed, what this browser has stored of its groups' keys is gone. */
+  async loseGroups(): Promise<void> {
+    await this.closeWindow()
+    const page = await this.context.newPage()
+    await page.goto(`${this.#url}/burrow.json`)
+    await page.evaluate(async () => {
+      const finished = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result)
+          request.onerror = () => reject(new Error("the database refuses"))
+        })
+      const database = await finished(indexedDB.open("burrow"))
+      const groups = database.transaction("groups", "readwrite").objectStore("groups")
+      for (const key of await finished(groups.getAllKeys())) {
+        const [, sort] = key as [string, string]
+        if (sort.startsWith("state-epoch/")) await finished(groups.delete(key))
+      }
+      database.close()
+    })
+    await page.close()
   }
 
   at(testid: string): Locator {

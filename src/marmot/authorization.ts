@@ -46,6 +46,7 @@ export function requiresAdmin(summary: CommitSummary): boolean {
 /** Throws `MarmotError` `authorization_failed` for a Commit that its author could not make in `parent`. */
 export function authorizeCommit(parent: GroupState, summary: CommitSummary): void {
   if (summary.external) throw refused("a Commit from outside the group")
+  if (factsOf(parent).disbanded) throw refused("a Commit in a group that has ended")
   const committer = bytesToHex(accountOf(summary.committerLeaf.credential))
   if (requiresAdmin(summary) && !isActiveAdmin(parent, committer)) {
     throw refused("a change that only an admin may commit")
@@ -115,15 +116,17 @@ function lifecycleTarget(proposal: Proposal): string | undefined {
 /** §5.3: disbanding and enabling have one exact shape each, and there is no way back. */
 function checkLifecycle(parent: GroupState, summary: CommitSummary, committer: string): void {
   const { proposals } = summary
-  if (!proposals.some(({ proposal }) => lifecycleTarget(proposal) !== undefined)) return
+  const enables = !requiresLifecycle(parent) && proposals.some(listsLifecycle)
+  const changes = proposals.some(({ proposal }) => lifecycleTarget(proposal) !== undefined)
   if (disbands(summary)) {
     if (!requiresLifecycle(parent)) throw refused("a group that does not require the lifecycle")
     checkDisband(parent, summary, committer)
-  } else if (factsOf(parent).components.has(componentIds.groupLifecycle)) {
-    throw refused("a lifecycle change that changes nothing")
-  } else if (proposals.length !== 2 || !proposals.some(listsLifecycle)) {
-    // marmot-wire §6.12: enabling is one Commit that adds the state and lists it, and nothing more.
-    throw refused("a lifecycle that is not enabled by itself")
+  } else if (enables) {
+    // marmot-wire §6.12: one Commit lists it and adds the state, unless that is there, and does nothing more.
+    if (!proposals.every(enablesLifecycle))
+      throw refused("a lifecycle that is not enabled by itself")
+  } else if (changes) {
+    throw refused("a lifecycle change that changes nothing, or that is not required")
   }
 }
 
@@ -139,9 +142,17 @@ export function requiresLifecycle(state: GroupState): boolean {
   return requirementsOf(factsOf(state).components).components.includes(componentIds.groupLifecycle)
 }
 
-function listsLifecycle({ proposal, byReference }: CommittedProposal): boolean {
-  const lists = componentsListed(proposal)?.includes(componentIds.groupLifecycle) ?? false
-  return lists && !byReference
+function listsLifecycle({ proposal }: CommittedProposal): boolean {
+  return componentsListed(proposal)?.includes(componentIds.groupLifecycle) ?? false
+}
+
+/** One of the two operations, of which each component can have one: inline. */
+function enablesLifecycle({ proposal, byReference }: CommittedProposal): boolean {
+  if (byReference || proposal.proposalType !== proposalTypes.appDataUpdate) return false
+  const { componentId } = proposal
+  return (
+    componentId === mlsComponentIds.appComponents || componentId === componentIds.groupLifecycle
+  )
 }
 
 /** What a proposal makes the list of required components. */

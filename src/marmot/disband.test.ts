@@ -1,10 +1,18 @@
 import { beforeAll, describe, expect, test } from "vitest"
-import { createCommit, type Proposal, proposalTypes } from "../mls/index.ts"
+import {
+  appDataDictionary,
+  appDataExtension,
+  createCommit,
+  encodeComponentsList,
+  type Proposal,
+  proposalTypes,
+} from "../mls/index.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { accountNamed, rejectionCode } from "./device.fixture.ts"
 import {
   aliceAlone,
   componentUpdate,
+  extensionsFor,
   fiveLeaves,
   judge,
   type Leaf,
@@ -123,4 +131,32 @@ describe("disbanding (behaviour §5.3)", () => {
       expect(await rejectionCode(legacyBy(...proposals))).toBe("authorization_failed")
     }
   })
+
+  test("a state that is there already is listed by itself, and with nothing else", async () => {
+    const components = new Map(appDataDictionary(extensionsFor(true)))
+    components.set(0x0001, encodeComponentsList(REQUIRED.filter((id) => id !== 0x800c)))
+    const [capabilities] = extensionsFor(true)
+    if (capabilities === undefined) throw new Error("no capabilities")
+    const alone = await aliceAlone([capabilities, appDataExtension(components)])
+    const list = requireComponents(REQUIRED)
+    expect((await judgeAlone(alone, list)).edge.privileged).toBe(true)
+    expect((await judgeAlone(alone, list, setLifecycle("active"))).edge.privileged).toBe(true)
+    expect(await rejectionCode(judgeAlone(alone, list, rename("New")))).toBe("authorization_failed")
+  })
+
+  test("nothing follows the end", async () => {
+    const { context, state } = await aliceAlone()
+    const end = [setLifecycle("disbanded"), setAdmins("alice")]
+    const { next } = await judgeAlone({ context, state }, ...end)
+    expect(await rejectionCode(judgeAlone({ context, state: next }))).toBe("authorization_failed")
+  })
 })
+
+/** In a group of one: the judgement, and the state that follows. No proposals: a self-update. */
+async function judgeAlone(
+  { context, state }: Awaited<ReturnType<typeof aliceAlone>>,
+  ...proposals: Proposal[]
+) {
+  const { next, summary } = await createCommit(context, state, { proposals, forcePath: true })
+  return { edge: judgeCommit(state, next, summary, 0), next }
+}

@@ -10,6 +10,8 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "dev/**/*.test.ts", "test/{unit,oracle,fuzz}/**/*.test.ts"],
           testTimeout: 60_000,
+          // Hooks do the work that tests share.
+          hookTimeout: 60_000,
         },
       },
       {

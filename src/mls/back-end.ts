@@ -1,6 +1,7 @@
 // RFC 9420 §5.1: the asynchronous half of a suite's cryptography, as back ends offer it, an algorithm at a time.
 
 import type { KeyPair } from "./crypto.ts"
+import type { HashFunctions } from "./primitives.ts"
 
 /** Raw operations on bytes; policy (labels, encodings, which keys are refused, HPKE) lies above. */
 export interface AeadBackEnd {
@@ -41,6 +42,8 @@ export interface BackEnd {
   readonly aead: AeadBackEnd
   readonly signature: SignatureBackEnd
   readonly kem: KemBackEnd
+  /** Synchronous; noble's, if absent. */
+  readonly hashes?: HashFunctions
 }
 
 /** A promise that rejects with what a synchronous `operation` throws. */

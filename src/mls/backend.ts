@@ -28,10 +28,10 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     aead,
     signature: scheme,
     kem: group,
+    hashes = hashFunctions(suite.hash.name),
   } = typeof backend === "string" ? await chooseBackEnd(suite, backend) : backend
   const signatures = signatureRules[suite.signature.name]
   const kems = kemRules[suite.kem.name]
-  const hashes = hashFunctions(suite.hash.name)
   const kem = hpke(suite, hashes, { aead, kem: group }, random)
 
   const expandWithLabel = (

@@ -105,6 +105,8 @@ export interface UnsafeSigning {
   sign(message: Uint8Array, secretKey: Uint8Array): string
   /** NIP-44, 32 bytes, the same for both sides; `pubkey` is 64 hex characters. */
   conversationKey(secretKey: Uint8Array, pubkey: string): Uint8Array
+  /** SHA-256 of `text` in UTF-8: the same as ours, by faster means than a browser has. */
+  sha256(text: string): Uint8Array
 }
 
 let unsafeSigning: UnsafeSigning | undefined
@@ -277,7 +279,7 @@ function eventHash(event: UnsignedEvent): Uint8Array {
   // JSON.stringify writes a lone surrogate, and nothing else, as \udxxx: look at the strings, not at the JSON.
   if (!isWellFormed(content) || !tags.every((tag) => tag.every(isWellFormed)))
     throw new RelayError("invalid_event", "text with lone surrogates")
-  return sha256(encoder.encode(json))
+  return unsafeSigning?.sha256(json) ?? sha256(encoder.encode(json))
 }
 
 const encoder = new TextEncoder()

@@ -6,6 +6,8 @@ import type { Verdict } from "./simulate.ts"
 
 /** Real time that one seed may take before it counts as a loop (milliseconds): many times what any should need. */
 const PATIENCE_MS = 600_000
+/** Much garbage, little that stays: with a small nursery a good part of the time goes into collecting it. */
+const FLAGS = ["--import", "tsx", "--max-semi-space-size=64"]
 
 export interface JobOptions {
   readonly seeds: readonly number[]
@@ -18,7 +20,7 @@ export async function runJobs({ seeds, jobs, onVerdict }: JobOptions): Promise<v
   const lane = async () => {
     let child: ChildProcess | undefined
     for (let seed = left.pop(); seed !== undefined; seed = left.pop()) {
-      child ??= fork(new URL("worker.ts", import.meta.url), { execArgv: ["--import", "tsx"] })
+      child ??= fork(new URL("worker.ts", import.meta.url), { execArgv: FLAGS })
       const verdict = await ask(child, seed)
       onVerdict(seed, verdict ?? silent)
       if (verdict !== undefined) continue

@@ -57,7 +57,7 @@ export class Network {
     this.#links.clear()
     this.noise = QUIET
     // Whoever hung learns it now instead of after their own patience.
-    this.cut(() => true)
+    this.cut(({ hasLost }) => hasLost)
   }
 
   constructorFor(device: string, owner: Owner): WebSocketConstructor {
@@ -82,6 +82,8 @@ export class Network {
 
 export class SimSocket implements WebSocketLike {
   readonly bufferedAmount = 0
+  /** Frames have vanished here without an end of the connection. */
+  hasLost = false
   readonly device: string
   readonly url: string
   readonly #network: Network
@@ -114,6 +116,7 @@ export class SimSocket implements WebSocketLike {
     const { clock, noise, rng, counts } = this.#network
     if (this.#isSilent()) return
     if (isEvent(data) && rng.chance(noise.lose)) {
+      this.hasLost = true
       counts.add("frames lost")
       return
     }
@@ -148,7 +151,10 @@ export class SimSocket implements WebSocketLike {
     if (this.#state !== "connecting") return
     const { network, url } = { network: this.#network, url: this.url }
     const state = network.link(this.device, url)
-    if (state === "hangs") return
+    if (state === "hangs") {
+      this.hasLost = true
+      return
+    }
     const relay = network.relays.get(url)
     if (relay === undefined || state === "closed") {
       this.#end()
@@ -164,6 +170,7 @@ export class SimSocket implements WebSocketLike {
     if (this.#isSilent()) return
     const { clock, noise, rng, counts } = this.#network
     if (mayBeLate && rng.chance(noise.lose)) {
+      this.hasLost = true
       counts.add("frames lost")
       return
     }
@@ -184,7 +191,9 @@ export class SimSocket implements WebSocketLike {
   }
 
   #isSilent(): boolean {
-    return this.#network.link(this.device, this.url) === "hangs"
+    const isSilent = this.#network.link(this.device, this.url) === "hangs"
+    this.hasLost ||= isSilent
+    return isSilent
   }
 
   #end(): void {

@@ -19,6 +19,8 @@ const START = Date.UTC(2026, 0, 1)
 const REST_MS = 180_000
 const END_MS = 900_000
 const SYNC_MS = 60_000
+/** What goes on by itself does so within this time. */
+const QUIET_MS = 5_000
 
 export interface WorldOptions {
   /** Tests only: a broken engine for a device, to see that it is noticed. */
@@ -304,22 +306,24 @@ export class World {
     }
   }
 
-  /** Until two looks in a row show the same, and nobody has anything left to do. Returns what keeps it from resting. */
+  /**
+   * Until all have caught up, and a while later nothing has changed and nobody has anything left to do. Returns what
+   * keeps it from resting.
+   */
   async #rest(limit: number): Promise<string | undefined> {
     const start = this.clock.now
-    let last = ""
     let unrest: string | undefined
     do {
+      await this.clock.sleep(QUIET_MS)
       const running = this.devices.filter((device) => device.client !== undefined)
       const problems = await Promise.all(running.map((device) => this.#sync(device)))
+      unrest = problems.find((problem) => problem !== undefined)
       await Promise.all(running.map((device) => this.#accept(device)))
-      const views = await Promise.all(running.map((device) => this.#view(device)))
-      const now = JSON.stringify(views)
-      unrest = problems.find((problem) => problem !== undefined) ?? "the views still change"
-      if (now === last && problems.every((problem) => problem === undefined)) return undefined
-      last = now
-      await this.clock.sleep(1_500)
-    } while (this.clock.now - start < limit)
+      const before = await this.#views(running)
+      await this.clock.sleep(QUIET_MS)
+      const after = await this.#views(this.devices.filter((device) => device.client !== undefined))
+      if (before !== after) unrest ??= "the views still change"
+    } while (unrest !== undefined && this.clock.now - start < limit)
     return unrest
   }
 
@@ -335,11 +339,19 @@ export class World {
     return problem
   }
 
+  async #views(devices: readonly Device[]): Promise<string> {
+    return JSON.stringify(await Promise.all(devices.map((device) => this.#view(device))))
+  }
+
+  /** What its user sees of the group, newest messages only, and what it is still busy with. */
   async #view(device: Device): Promise<unknown> {
+    const { client } = device
     const group = await this.groupOf(device)
-    if (group === undefined || device.client === undefined) return undefined
-    const { messageId } = (await device.messages(this.groupId)).at(-1) ?? {}
-    return [device.name, group.epoch, group.standing, group.busy, messageId]
+    if (group === undefined || client === undefined) return device.name
+    const { epoch, standing, busy } = group
+    const { items } = await client.timeline(this.groupId, { limit: 20 })
+    const { pendingInbound, pendingOutbound } = await client.connection()
+    return [device.name, epoch, standing, busy, pendingInbound, pendingOutbound, items]
   }
 
   #device(index: number): Device {

@@ -441,7 +441,10 @@ export interface GroupSummary {
   readonly status: ConvergenceStatus | undefined
   /** Stable and settled: nothing is being collected, published or queued. */
   readonly settled: boolean
-  /** Much comes that does not open, and asking the relays did not help: a suspicion, which anyone can cause. */
+  /**
+   * Much comes that does not open, and asking the relays did not help: a suspicion, which anyone can cause. Or less does,
+   * and an admin has removed this device on a branch that has not won here.
+   */
   readonly seemsStranded: boolean
   /** Where to listen: the current address first. */
   readonly routes: readonly { readonly nostrGroupId: string; readonly relays: readonly string[] }[]

@@ -8,7 +8,7 @@ import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
-import { pathTo, tipOf } from "./graph.ts"
+import { canonicalIds, pathTo, tipOf } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
 
@@ -23,7 +23,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     lifecycle: group.lifecycle,
     status: convergenceStatus(group, now),
     settled: isSettled(group),
-    seemsStranded: group.standing === "active" && seemsStranded(group),
+    seemsStranded: group.standing === "active" && (seemsStranded(group) || mayBeRemoved(group)),
   }
   const { epoch } = tipOf(group)
   if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
@@ -43,6 +43,19 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
       relays,
     })),
   }
+}
+
+/**
+ * A rival branch removes this device, and something came that it can't open. That branch can't be weighed here beyond
+ * the removal, so the others may have taken it (behaviour §8.3): a suspicion, never a fact, but one that only an admin's
+ * valid Commit can cause.
+ */
+function mayBeRemoved(group: MarmotGroup): boolean {
+  if (group.unopened.size === 0) return false
+  const canonical = canonicalIds(group)
+  return [...group.states.values()].some(
+    ({ id, edge, judged }) => judged && edge?.removedSelf === "removed" && !canonical.has(id),
+  )
 }
 
 /** What somebody who is to be added must be able to do. */

@@ -40,7 +40,6 @@ export async function check(world: World): Promise<readonly Failure[]> {
   for (const device of world.devices) for (const text of device.defects) fail("defect", text)
   if (world.unrest !== undefined) fail("stuck", world.unrest)
 
-  const members: Member[] = []
   for (const device of world.devices.filter(({ isHonest }) => isHonest)) {
     const view = await world.groupOf(device)
     if (view === undefined) continue
@@ -49,40 +48,73 @@ export async function check(world: World): Promise<readonly Failure[]> {
     checkSecrecy(world, device, messages, fail)
     await checkRest(world, device, view, messages, fail)
     checkBounds(device, messages, fail)
-    if (view.standing !== "active") continue
-    const fingerprint = JSON.stringify(await device.client?.fingerprint(world.groupId))
-    const joinEpoch = device.watched.copy?.joinEpoch ?? 0
-    members.push({ device, view, fingerprint, messages, joinEpoch })
   }
-  const knowing = withoutUnknowing(world, members)
+  const { knowing, strays } = sorted(await membersOf(world))
+  for (const stray of strays) checkStray(world, knowing, stray, fail)
   checkAgreement(world, knowing, fail)
   checkMessages(world, knowing, fail)
   checkRules(world, knowing, fail)
   return failures
 }
 
-/**
- * Those who are members, by what most of them hold; that one first. A branch that removes a device can't be weighed by
- * it beyond the removal: it holds no secrets there, and stays behind if its own branch wins up to there. The protocol
- * has no remedy for that; such a device is a member in its own eyes only, and is counted.
- */
-function withoutUnknowing(world: World, members: readonly Member[]): readonly Member[] {
+/** Honest devices that take themselves for members. */
+export async function membersOf(world: World): Promise<readonly Member[]> {
+  const members: Member[] = []
+  for (const device of world.devices.filter(({ isHonest }) => isHonest)) {
+    const view = await world.groupOf(device)
+    if (view?.standing !== "active") continue
+    const messages = await device.messages(world.groupId)
+    const fingerprint = JSON.stringify(await device.client?.fingerprint(world.groupId))
+    const joinEpoch = device.watched.copy?.joinEpoch ?? 0
+    members.push({ device, view, fingerprint, messages, joinEpoch })
+  }
+  return members
+}
+
+/** The states of most members, and who takes itself for a member and is none in their eyes. */
+export function sorted(members: readonly Member[]) {
   const votes = (member: Member) =>
     members.filter(({ fingerprint }) => fingerprint === member.fingerprint).length
   const [first] = members.toSorted((a, b) => votes(b) - votes(a))
-  if (first === undefined) return members
-  const others = members.filter((member) => {
-    if (member === first) return false
-    const isMember = first.view.members.some(({ pubkey }) => pubkey === member.device.pubkey)
-    if (!isMember) world.counts.add("devices removed without being able to know")
-    return isMember
-  })
-  return [first, ...others]
+  if (first === undefined) return { knowing: members, strays: [] }
+  const isListed = (member: Member) =>
+    member === first || first.view.members.some(({ pubkey }) => pubkey === member.device.pubkey)
+  const others = members.filter((member) => member !== first && isListed(member))
+  return { knowing: [first, ...others], strays: members.filter((member) => !isListed(member)) }
+}
+
+/**
+ * Of a branch that removes a device, the device can weigh nothing beyond the removal: it has no keys there. So it may
+ * take itself for a member only if its own branch is no shorter than the other one up to the Commit that removed it (a
+ * quorum of witnesses counts for one), and it has to tell its user that something is wrong.
+ */
+function checkStray(world: World, [first]: readonly Member[], stray: Member, fail: Fail): void {
+  if (first === undefined) return
+  const { name, pubkey, watched } = stray.device
+  const chain = [...world.witness.chain(authenticatorIn(first.fingerprint))].reverse()
+  const own = world.witness.chain(authenticatorIn(stray.fingerprint))
+  const common = own.find((state) => chain.includes(state))
+  const removal = chain.find(
+    ({ epoch, members }) => epoch > (common?.epoch ?? Infinity) && !members.includes(pubkey),
+  )
+  const tip = own[0]
+  const followed = chain.filter(
+    ({ epoch }) => epoch > (common?.epoch ?? 0) && epoch < (removal?.epoch ?? 0),
+  )
+  if (common === undefined || removal === undefined || tip === undefined) {
+    fail("divergent", `${name} is no member in the eyes of others, and nothing has removed it`)
+  } else if (followed.some(({ authenticator }) => !watched.held.has(authenticator))) {
+    fail("divergent", `${name} does not follow the others to its removal`)
+  } else if (tip.epoch + 1 < removal.epoch) {
+    fail("divergent", `${name} keeps to a branch that is shorter than the one that removed it`)
+  } else if (!stray.view.mayBeStranded) {
+    fail("divergent", `${name} was removed by others, can't know it and suspects nothing`)
+  } else world.counts.add("devices removed without being able to know")
 }
 
 type Fail = (property: Property, text: string) => void
 
-function checkAgreement(world: World, members: readonly Member[], fail: Fail): void {
+export function checkAgreement(world: World, members: readonly Member[], fail: Fail): void {
   const [first] = members
   if (first === undefined) return
   const facts = ({ view, fingerprint }: Member) =>
@@ -123,7 +155,7 @@ function checkAgreement(world: World, members: readonly Member[], fail: Fail): v
   }
 }
 
-function checkShownOnce(device: Device, messages: readonly MessageItem[], fail: Fail): void {
+export function checkShownOnce(device: Device, messages: readonly MessageItem[], fail: Fail): void {
   const ids = new Set<string>()
   const texts = new Set<string>()
   for (const { messageId, content } of messages) {
@@ -136,7 +168,7 @@ function checkShownOnce(device: Device, messages: readonly MessageItem[], fail: 
 }
 
 /** Nothing is shown, and no secret is held, of a state of which the account is no member. */
-function checkSecrecy(
+export function checkSecrecy(
   world: World,
   device: Device,
   messages: readonly MessageItem[],
@@ -253,7 +285,7 @@ function checkCommit(parent: StateInfo, state: StateInfo, fail: Fail): void {
   }
 }
 
-async function checkRest(
+export async function checkRest(
   world: World,
   device: Device,
   view: GroupView,

@@ -7,6 +7,7 @@ import { check } from "./properties.ts"
 import type { Failure } from "./properties.ts"
 import { Rng } from "./rng.ts"
 import { unsafeSimulatedSignatures } from "./signing.ts"
+import { wayBack } from "./way-back.ts"
 import { World } from "./world.ts"
 import type { WorldOptions } from "./world.ts"
 
@@ -34,7 +35,8 @@ export async function simulate(plan: Plan, options: WorldOptions = {}): Promise<
   const start = world.clock.now
   try {
     await world.clock.run(world.run())
-    const failures = await world.clock.run(check(world))
+    const first = await world.clock.run(check(world))
+    const failures = first.length > 0 ? first : await world.clock.run(wayBack(world))
     return { failures, counts: world.counts.toJSON(), lasted: world.clock.now - start }
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)

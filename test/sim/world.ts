@@ -78,10 +78,15 @@ export class World {
     this.network.heal()
     // Calls of users end after a minute, whatever happens.
     await this.clock.sleep(70_000)
-    this.unrest = await this.#rest(END_MS)
+    this.unrest = await this.rest()
     await Promise.all(this.#background)
     this.counts.add("forks", this.witness.forks)
     this.#options.atEnd?.(this)
+  }
+
+  /** As long as it may take when nothing is in the way any more. Returns what keeps it from resting. */
+  rest(): Promise<string | undefined> {
+    return this.#rest(END_MS)
   }
 
   /** Members as a device sees them. */

@@ -1,0 +1,91 @@
+// Forks that remove a device: what it can't know is told, and an admin's invitation brings it back.
+
+import { describe, expect, test } from "vitest"
+import { marmotEngine } from "../../src/client/engine.ts"
+import type { Engine } from "../../src/client/engine.ts"
+import type { Item, Plan } from "./plan.ts"
+import { simulate } from "./simulate.ts"
+
+/** Four devices; the first two are admins. `side` can't hear the others for half a minute. */
+function forkOf(side: readonly number[], ...items: readonly Item[]): Plan {
+  return {
+    seed: 1,
+    accounts: [0, 1, 2, 3],
+    skews: [0, 0, 0, 0],
+    relays: 2,
+    founders: [1, 2, 3],
+    admins: [1],
+    malicious: [],
+    phases: [[{ at: 500, type: "split", side, lasts: 30_000 }, ...items]],
+  }
+}
+
+/** The others remove device 2 and go on for longer than it can see; its own branch is longer up to there. */
+const unseen = forkOf(
+  [2],
+  { at: 1_000, type: "selfUpdate", by: 2 },
+  { at: 1_000, type: "remove", by: 0, subject: 2 },
+  { at: 6_000, type: "selfUpdate", by: 2 },
+  { at: 6_000, type: "rename", by: 0 },
+  { at: 12_000, type: "rename", by: 1 },
+  { at: 18_000, type: "send", by: 3, times: 1 },
+)
+
+/** Device 0 removes device 2, which applies it; device 1 goes further, and the removal is undone. */
+const undone = forkOf(
+  [0, 2],
+  { at: 1_000, type: "remove", by: 0, subject: 2 },
+  { at: 1_000, type: "rename", by: 1 },
+  { at: 6_000, type: "rename", by: 1 },
+  { at: 18_000, type: "send", by: 3, times: 1 },
+)
+
+describe("a device that was removed on one of two branches", () => {
+  test("may not be able to see that this branch won; it says so, and comes back", async () => {
+    const { failures, counts } = await simulate(unseen)
+    expect(failures).toEqual([])
+    expect(counts["devices removed without being able to know"]).toBe(1)
+    expect(counts["lost devices that came back"]).toBe(1)
+  })
+
+  test("and suspects nothing: found", async () => {
+    const calm: Engine = {
+      ...marmotEngine,
+      summary: (...args) => ({ ...marmotEngine.summary(...args), seemsStranded: false }),
+    }
+    const { failures } = await simulate(unseen, { engineOf: () => calm })
+    expect(failures).toEqual([
+      { property: "divergent", text: expect.stringContaining("suspects nothing") as unknown },
+    ])
+  })
+
+  test("keeps to a branch that is shorter than what it can see of the other: found", async () => {
+    const longer = forkOf(
+      [2],
+      { at: 1_000, type: "selfUpdate", by: 2 },
+      { at: 1_000, type: "rename", by: 0 },
+      { at: 6_000, type: "rename", by: 1 },
+      { at: 12_000, type: "remove", by: 0, subject: 2 },
+    )
+    const stubborn: Engine = {
+      ...marmotEngine,
+      apply: (group, input, env) =>
+        input.type === "event" || input.type === "events"
+          ? Promise.resolve({ group, effects: [] })
+          : marmotEngine.apply(group, input, env),
+    }
+    const { failures } = await simulate(longer, {
+      engineOf: (index) => (index === 2 ? stubborn : marmotEngine),
+    })
+    expect(failures.map(({ text }) => text)).toContainEqual(
+      expect.stringContaining("does not follow the others to its removal"),
+    )
+  })
+
+  test("is a member again by a new invitation, when the removal was undone without it", async () => {
+    const { failures, counts } = await simulate(undone)
+    expect(failures).toEqual([])
+    expect(counts["devices removed by a branch that lost"]).toBe(1)
+    expect(counts["lost devices that came back"]).toBe(1)
+  })
+})

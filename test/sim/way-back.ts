@@ -1,0 +1,93 @@
+// Whoever the protocol leaves behind comes back by an admin's invitation, and then there are no exceptions.
+
+import {
+  checkAgreement,
+  checkRest,
+  checkSecrecy,
+  checkShownOnce,
+  membersOf,
+  sorted,
+} from "./properties.ts"
+import type { Failure, Property } from "./properties.ts"
+import type { Device } from "./device.ts"
+import type { World } from "./world.ts"
+
+/**
+ * Invites those again who take themselves for members and are none, and those who are members and had to take themselves
+ * for removed; lets them accept, and checks that all agree then.
+ */
+export async function wayBack(world: World): Promise<readonly Failure[]> {
+  const failures: Failure[] = []
+  const fail = (property: Property, text: string) => failures.push({ property, text })
+  const lost = await lostDevices(world)
+  if (lost.length === 0) return failures
+  for (const { device, isMember } of lost) await invite(world, device, isMember, fail)
+  const unrest = await world.rest()
+  if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
+  const members = await membersOf(world)
+  const { knowing } = sorted(members)
+  for (const { device } of lost) {
+    if (!knowing.some((member) => member.device === device)) {
+      fail("stuck", `${device.name} has found no way back`)
+    }
+  }
+  checkAgreement(world, knowing, fail)
+  for (const { device, view, messages } of members) {
+    checkShownOnce(device, messages, fail)
+    checkSecrecy(world, device, messages, fail)
+    await checkRest(world, device, view, messages, fail)
+  }
+  return failures
+}
+
+interface Lost {
+  readonly device: Device
+  /** In the eyes of the others. */
+  readonly isMember: boolean
+}
+
+async function lostDevices(world: World): Promise<readonly Lost[]> {
+  const { knowing, strays } = sorted(await membersOf(world))
+  const [first] = knowing
+  if (first === undefined) return []
+  const known = new Set(knowing.map(({ device }) => device.pubkey))
+  const ghosts = world.devices.filter(
+    ({ isHonest, pubkey, watched }) =>
+      isHonest &&
+      watched.hasEnded &&
+      !known.has(pubkey) &&
+      first.view.members.some((member) => member.pubkey === pubkey),
+  )
+  return [
+    ...strays.map(({ device }) => ({ device, isMember: false })),
+    ...ghosts.map((device) => ({ device, isMember: true })),
+  ]
+}
+
+/** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */
+async function invite(
+  world: World,
+  device: Device,
+  isMember: boolean,
+  fail: (property: Property, text: string) => void,
+): Promise<void> {
+  const { knowing } = sorted(await membersOf(world))
+  const trusted = (await world.groupOf(device))?.members.filter(({ isAdmin }) => isAdmin) ?? []
+  const admins = knowing.filter(({ view, device: { pubkey } }) =>
+    view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
+  )
+  const admin =
+    admins.find(({ device: { pubkey } }) => trusted.some((each) => each.pubkey === pubkey)) ??
+    (isMember ? admins[0] : undefined)
+  if (admin === undefined) {
+    world.counts.add("lost devices without an admin to ask")
+    return
+  }
+  const done = await admin.device.call("way back", (client) =>
+    isMember
+      ? client.reinvite(world.groupId, device.pubkey)
+      : client.invite(world.groupId, [device.pubkey]),
+  )
+  if (done === undefined) fail("stuck", `${device.name} can't be invited again`)
+  world.counts.add("lost devices that came back")
+}

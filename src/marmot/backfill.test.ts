@@ -25,6 +25,14 @@ const flood = async (world: World, to: Member, count: number) => {
 const asked = (member: Member) =>
   member.effects.flatMap((effect) => (effect.type === "refetch" ? [effect.since] : []))
 
+/** The event of the Commit by which `admin` removes `member`. */
+async function removedBy(world: World, admin: Member, member: Member) {
+  await admin.want({ type: "remove", members: [member.pubkey] })
+  const { publication } = admin
+  await world.accept(publication)
+  return publication.event
+}
+
 describe("events that nothing opens", () => {
   test("eight have the relays asked again, the third time for everything, then no more", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
@@ -53,6 +61,23 @@ describe("events that nothing opens", () => {
     await world.pass(30 * DAY * 1000)
     expect(asked(bo)).toHaveLength(3)
     expect(bo.wake).toBeUndefined()
+  })
+
+  test("one is enough where a rival branch removes us", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada, bo] = people
+    const removal = await removedBy(world, ada, bo)
+    await bo.want({ type: "selfUpdate" })
+    await world.accept(bo.publication)
+    await bo.want({ type: "selfUpdate" })
+    await world.accept(bo.publication)
+    await bo.receive(removal)
+    await world.pass(5_000)
+    expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: false })
+    await bo.receive(junk(world, bo))
+    expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
+    bo.restart()
+    expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
   })
 
   test("a message of somebody else takes the suspicion away", async () => {

@@ -3,8 +3,14 @@
 
 import { gcm } from "@noble/ciphers/aes.js"
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js"
-import { type AeadBackEnd, type KemBackEnd, type SignatureBackEnd, promised } from "./back-end.ts"
-import type { AeadName, KemName, SignatureName } from "./suites.ts"
+import {
+  type AeadBackEnd,
+  type DiffieHellmanBackEnd,
+  type KemBackEnd,
+  type SignatureBackEnd,
+  promised,
+} from "./back-end.ts"
+import type { AeadName, GroupName, KemName, SignatureName } from "./suites.ts"
 
 export function nobleAead(name: AeadName): AeadBackEnd {
   const cipher = name === "ChaCha20-Poly1305" ? chacha20poly1305 : gcm
@@ -28,6 +34,17 @@ export async function nobleSignature(name: SignatureName): Promise<SignatureBack
 }
 
 export async function nobleKem(name: KemName): Promise<KemBackEnd> {
+  switch (name) {
+    case "ML-KEM-768":
+    case "MLKEM768-X25519":
+    case "X-Wing":
+      return (await import("./noble-post-quantum.ts")).postQuantumBackEnd(name)
+    default:
+      return nobleGroup(name)
+  }
+}
+
+export async function nobleGroup(name: GroupName): Promise<DiffieHellmanBackEnd> {
   switch (name) {
     case "X25519":
       return (await import("./noble-25519.ts")).x25519BackEnd

@@ -1,6 +1,6 @@
 // RFC 9420 §5.1 on WebCrypto: native speed where the engine has the curves.
 
-import type { AeadBackEnd, KemBackEnd, SignatureBackEnd } from "./back-end.ts"
+import type { AeadBackEnd, DiffieHellmanBackEnd, SignatureBackEnd } from "./back-end.ts"
 import { bytesToHex, concatBytes } from "./bytes.ts"
 import { MlsError } from "./error.ts"
 import type { AeadName, KemName, SignatureName } from "./suites.ts"
@@ -50,7 +50,7 @@ export function webCryptoSignature(name: SignatureName): SignatureBackEnd | unde
 }
 
 /** `undefined` for an algorithm that WebCrypto does not have. */
-export function webCryptoKem(name: KemName): KemBackEnd | undefined {
+export function webCryptoKem(name: KemName): DiffieHellmanBackEnd | undefined {
   const curve = webCryptoKems[name]
   if (curve === undefined) return undefined
   const { subtle } = globalThis.crypto

@@ -29,12 +29,31 @@ export interface SignatureBackEnd {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>
 }
 
-export interface KemBackEnd {
+/** A group, of which HPKE makes a KEM (RFC 9180 §4.1). */
+export interface DiffieHellmanBackEnd {
   /** The pair of a private key that `KemRules` accept. */
   keyPair(privateKey: Uint8Array): Promise<KeyPair>
   /** The raw shared secret: a u or x coordinate. Throws anything for a public key that can't be used. */
   diffieHellman(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>
 }
+
+export interface Encapsulated {
+  readonly kemOutput: Uint8Array
+  readonly secret: Uint8Array
+}
+
+/** A KEM by itself (draft-ietf-hpke-pq). */
+export interface EncapsulationBackEnd {
+  /** Bytes of randomness that `encapsulate` takes. */
+  readonly randomSize: number
+  deriveKeyPair(ikm: Uint8Array): Promise<KeyPair>
+  /** `KemRules` have accepted the public key. Throws anything if it can't be used all the same. */
+  encapsulate(publicKey: Uint8Array, randomness: Uint8Array): Promise<Encapsulated>
+  /** Throws anything for a KEM output of wrong length or that can't be used. */
+  decapsulate(privateKey: Uint8Array, kemOutput: Uint8Array): Promise<Uint8Array>
+}
+
+export type KemBackEnd = DiffieHellmanBackEnd | EncapsulationBackEnd
 
 export interface BackEnd {
   /** "webcrypto" if any of the three is on it. */

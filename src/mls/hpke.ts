@@ -4,12 +4,11 @@ import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
 import { concatBytes } from "./bytes.ts"
 import type { HpkeCiphertext, KeyPair } from "./crypto.ts"
 import { MlsError } from "./error.ts"
-import { kemRules } from "./kem-rules.ts"
+import { kemOf } from "./kem.ts"
+import { hpkeSuiteId, labeledHkdf } from "./labeled-hkdf.ts"
 import type { HashFunctions } from "./primitives.ts"
 import type { CipherSuite } from "./suites.ts"
 
-const utf8 = (text: string) => new TextEncoder().encode(text)
-const u16 = (value: number) => Uint8Array.of(value >> 8, value & 0xff)
 const EMPTY = new Uint8Array()
 
 export interface Hpke {
@@ -46,86 +45,37 @@ export function hpke(
   backEnd: { readonly aead: AeadBackEnd; readonly kem: KemBackEnd },
   random: (length: number) => Uint8Array,
 ): Hpke {
-  const { kem, aead } = suite
-  const rules = kemRules[kem.name]
-  const kemId = concatBytes(utf8("KEM"), u16(kem.hpkeId))
-  const suiteId = concatBytes(utf8("HPKE"), u16(kem.hpkeId), u16(kem.hpkeKdfId), u16(aead.hpkeId))
-
-  const labeledExtract = (id: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array) =>
-    hashes.extract(salt, concatBytes(utf8("HPKE-v1"), id, utf8(label), ikm))
-  const labeledExpand = (
-    id: Uint8Array,
-    prk: Uint8Array,
-    label: string,
-    info: Uint8Array,
-    length: number,
-  ) => hashes.expand(prk, concatBytes(u16(length), utf8("HPKE-v1"), id, utf8(label), info), length)
-
-  // §4.1 ExtractAndExpand.
-  const sharedSecret = (dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array) => {
-    const prk = labeledExtract(kemId, EMPTY, "eae_prk", dh)
-    return labeledExpand(kemId, prk, "shared_secret", concatBytes(enc, recipient), rules.secretSize)
-  }
+  const { kem: parameters, aead } = suite
+  const kem = kemOf(parameters, hashes, backEnd.kem, random)
+  const kdf = labeledHkdf(hashes)
+  const suiteId = hpkeSuiteId(parameters.hpkeId, parameters.hpkeKdfId, aead.hpkeId)
 
   // §5.1 KeySchedule, mode_base.
   const keySchedule = (shared: Uint8Array, info: Uint8Array): Context => {
-    const pskIdHash = labeledExtract(suiteId, EMPTY, "psk_id_hash", EMPTY)
-    const infoHash = labeledExtract(suiteId, EMPTY, "info_hash", info)
+    const pskIdHash = kdf.extract(suiteId, EMPTY, "psk_id_hash", EMPTY)
+    const infoHash = kdf.extract(suiteId, EMPTY, "info_hash", info)
     const context = concatBytes(Uint8Array.of(0), pskIdHash, infoHash)
-    const secret = labeledExtract(suiteId, shared, "secret", EMPTY)
+    const secret = kdf.extract(suiteId, shared, "secret", EMPTY)
     return {
-      key: labeledExpand(suiteId, secret, "key", context, aead.keySize),
-      nonce: labeledExpand(suiteId, secret, "base_nonce", context, aead.nonceSize),
-      exporterSecret: labeledExpand(suiteId, secret, "exp", context, suite.hash.size),
+      key: kdf.expand(suiteId, secret, "key", context, aead.keySize),
+      nonce: kdf.expand(suiteId, secret, "base_nonce", context, aead.nonceSize),
+      exporterSecret: kdf.expand(suiteId, secret, "exp", context, suite.hash.size),
     }
-  }
-
-  const deriveKeyPair = (ikm: Uint8Array) => {
-    const prk = labeledExtract(kemId, EMPTY, "dkp_prk", ikm)
-    const privateKey = rules.derivePrivateKey((label, info, length) =>
-      labeledExpand(kemId, prk, label, info, length),
-    )
-    return backEnd.kem.keyPair(privateKey)
-  }
-
-  // §7.1.4: an all-zero shared secret is refused, whatever the back end does about it.
-  const agree = async (
-    privateKey: Uint8Array,
-    publicKey: Uint8Array,
-    code: "invalid_public_key" | "aead_failed",
-  ) => {
-    const refused = new MlsError(code, "a KEM public key can't be used", "5.1.3")
-    if (!rules.isPublicKey(publicKey)) throw refused
-    const secret = await backEnd.kem.diffieHellman(privateKey, publicKey).catch(() => {
-      throw refused
-    })
-    if (secret.every((byte) => byte === 0)) throw refused
-    return secret
   }
 
   const setupSender = async (publicKey: Uint8Array, info: Uint8Array) => {
-    const ephemeral = await deriveKeyPair(random(rules.privateKeySize))
-    const dh = await agree(ephemeral.privateKey, publicKey, "invalid_public_key")
-    const shared = sharedSecret(dh, ephemeral.publicKey, publicKey)
-    return { kemOutput: ephemeral.publicKey, context: keySchedule(shared, info) }
+    const { kemOutput, secret } = await kem.encapsulate(publicKey)
+    return { kemOutput, context: keySchedule(secret, info) }
   }
 
-  const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) => {
-    if (!rules.isPrivateKey(privateKey)) {
-      throw new MlsError("misuse", `no private key of ${kem.name}`, "5.1")
-    }
-    const [{ publicKey }, dh] = await Promise.all([
-      backEnd.kem.keyPair(privateKey),
-      agree(privateKey, kemOutput, "aead_failed"),
-    ])
-    return keySchedule(sharedSecret(dh, kemOutput, publicKey), info)
-  }
+  const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) =>
+    keySchedule(await kem.decapsulate(privateKey, kemOutput), info)
 
   const exported = (context: Context, exporterContext: Uint8Array, length: number) =>
-    labeledExpand(suiteId, context.exporterSecret, "sec", exporterContext, length)
+    kdf.expand(suiteId, context.exporterSecret, "sec", exporterContext, length)
 
   return {
-    deriveKeyPair,
+    deriveKeyPair: (ikm) => kem.deriveKeyPair(ikm),
     async seal(publicKey, info, plaintext) {
       const { kemOutput, context } = await setupSender(publicKey, info)
       const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)

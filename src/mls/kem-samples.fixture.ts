@@ -2,6 +2,8 @@
 
 import type { WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js"
 import { p256, p384, p521 } from "@noble/curves/nist.js"
+import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js"
+import { ml_kem768 } from "@noble/post-quantum/ml-kem.js"
 import { bytesToHex, concatBytes, hexToBytes } from "./bytes.ts"
 import type { KemName } from "./suites.ts"
 
@@ -27,6 +29,11 @@ export function kemKeySamples(name: KemName): KemKeySample[] {
       return nistSamples(p384.Point)
     case "P-521":
       return nistSamples(p521.Point)
+    case "ML-KEM-768":
+      return latticeSamples(ml_kem768.keygen(new Uint8Array(64).fill(7)).publicKey)
+    case "MLKEM768-X25519":
+    case "X-Wing":
+      return hybridSamples(ml_kem768_x25519.keygen(new Uint8Array(32).fill(7)).publicKey)
   }
 }
 
@@ -43,6 +50,35 @@ function montgomerySamples(size: number, p: bigint, order8: readonly bigint[]): 
     sample("a byte too few", new Uint8Array(size - 1).fill(9), false),
     sample("a byte too many", new Uint8Array(size + 1).fill(9), false),
     sample("nothing", new Uint8Array(), false),
+  ]
+}
+
+/** FIPS 203 §7.2: a coefficient of 12 bits is below 3329 = 0xd01. The first is the low 12 bits of the key. */
+function latticeSamples(publicKey: Uint8Array): KemKeySample[] {
+  const first = (value: number) =>
+    publicKey.with(0, value & 0xff).with(1, ((publicKey[1] ?? 0) & 0xf0) | (value >> 8))
+  const second = (value: number) =>
+    publicKey.with(1, ((publicKey[1] ?? 0) & 0x0f) | ((value & 0x0f) << 4)).with(2, value >> 4)
+  return [
+    sample("a key", publicKey, true),
+    sample("the greatest first coefficient", first(3328), true),
+    sample("the greatest second coefficient", second(3328), true),
+    sample("a first coefficient too great", first(3329), false),
+    sample("a second coefficient too great", second(3329), false),
+    sample("all ones", new Uint8Array(publicKey.length).fill(0xff), false),
+    sample("a byte too few", publicKey.slice(1), false),
+    sample("a byte too many", concatBytes(publicKey, Uint8Array.of(0)), false),
+    sample("nothing", new Uint8Array(), false),
+  ]
+}
+
+function hybridSamples(publicKey: Uint8Array): KemKeySample[] {
+  const lattice = publicKey.subarray(0, 1184)
+  return [
+    ...latticeSamples(publicKey),
+    ...montgomerySamples(32, 2n ** 255n - 19n, []).map(({ title, publicKey: point, usable }) =>
+      sample(`X25519: ${title}`, concatBytes(lattice, hexToBytes(point)), usable),
+    ),
   ]
 }
 

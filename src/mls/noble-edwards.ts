@@ -1,7 +1,7 @@
 // RFC 8032 §5.1, §5.2 on noble: EdDSA signatures, and the verification that WebCrypto's libraries do.
 
 import type { EdDSA } from "@noble/curves/abstract/edwards.js"
-import { type KemBackEnd, type SignatureBackEnd, promised } from "./back-end.ts"
+import { type DiffieHellmanBackEnd, type SignatureBackEnd, promised } from "./back-end.ts"
 import { equalBytes } from "./bytes.ts"
 
 interface Montgomery {
@@ -38,7 +38,7 @@ export function eddsaBackEnd(
   }
 }
 
-export function montgomeryBackEnd(curve: Montgomery): KemBackEnd {
+export function montgomeryBackEnd(curve: Montgomery): DiffieHellmanBackEnd {
   return {
     keyPair: (privateKey) =>
       promised(() => ({ privateKey, publicKey: curve.getPublicKey(privateKey) })),

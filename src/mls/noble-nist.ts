@@ -1,7 +1,7 @@
 // RFC 9420 §5.1 on noble: ECDSA and ECDH over the NIST curves.
 
 import { p256, p384, p521 } from "@noble/curves/nist.js"
-import { type KemBackEnd, type SignatureBackEnd, promised } from "./back-end.ts"
+import { type DiffieHellmanBackEnd, type SignatureBackEnd, promised } from "./back-end.ts"
 
 const CURVES = { "P-256": p256, "P-384": p384, "P-521": p521 } as const
 
@@ -20,7 +20,7 @@ export function ecdsaBackEnd(name: keyof typeof CURVES): SignatureBackEnd {
   }
 }
 
-export function ecdhBackEnd(name: keyof typeof CURVES): KemBackEnd {
+export function ecdhBackEnd(name: keyof typeof CURVES): DiffieHellmanBackEnd {
   const curve = CURVES[name]
   return {
     keyPair: (privateKey) =>

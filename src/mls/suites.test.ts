@@ -20,10 +20,10 @@ import { processMessage } from "./process.ts"
 import { proposalTypes } from "./registry.ts"
 import { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 import { cipherSuite } from "./suites.ts"
-import { implementedSuites } from "./vectors.fixture.ts"
+import { implementedSuites, postQuantumSuites } from "./vectors.fixture.ts"
 import { joinGroup } from "./welcome.ts"
 
-test("every suite of the RFC, and no other", () => {
+test("every suite of the RFC, those of the draft that are built, and no other", () => {
   const names = implementedSuites.map((id) => cipherSuite(id).name)
   expect(names).toEqual([
     "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
@@ -33,6 +33,13 @@ test("every suite of the RFC, and no other", () => {
     "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
     "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
     "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+  ])
+  expect(postQuantumSuites.map((id) => cipherSuite(id).name)).toEqual([
+    "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
+    "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+    "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
+    "MLS_256_XWING_AES256GCM_SHA512_Ed25519",
+    "MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519",
   ])
   for (const id of [0, 8, 0x0a0a, 0xf031]) {
     expect(() => cipherSuite(id)).toThrow(expect.objectContaining({ code: "unsupported" }))
@@ -44,7 +51,7 @@ interface Member {
   readonly state: GroupState
 }
 
-describe.each(implementedSuites)("suite %i", (id) => {
+describe.each([...implementedSuites, ...postQuantumSuites])("suite %i", (id) => {
   const suite = cipherSuite(id)
   const own = { ...capabilities, cipherSuites: [id] }
 

@@ -1,10 +1,17 @@
-// RFC 9420 §17.1: the cipher suites, as data. Another suite is another row, never another branch.
+// RFC 9420 §17.1, draft-ietf-mls-pq-ciphersuites-06 §3.1: the cipher suites, as data. Another suite is another row, never another branch.
 
 import { MlsError } from "./error.ts"
 
 export type HashName = "SHA-256" | "SHA-384" | "SHA-512"
 export type AeadName = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
-export type KemName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
+/** Groups, of which RFC 9180 §4.1 makes a KEM. */
+export type GroupName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
+/**
+ * draft-ietf-hpke-pq's KEMs. X-Wing is MLKEM768-X25519 with the derivation of key pairs of draft-connolly-cfrg-xwing-kem:
+ * the same number, but other keys from the same path secret.
+ */
+export type PostQuantumName = "ML-KEM-768" | "MLKEM768-X25519" | "X-Wing"
+export type KemName = GroupName | PostQuantumName
 export type SignatureName = "Ed25519" | "P-256" | "P-384" | "P-521" | "Ed448"
 
 /** What a suite consists of; sizes in bytes. Sizes of keys belong to the algorithms (`kem-rules`, `signature-rules`). */
@@ -37,6 +44,11 @@ const dhP384 = { name: "P-384", hpkeId: 0x0011, hpkeKdfId: 0x0002 } as const
 const dhP521 = { name: "P-521", hpkeId: 0x0012, hpkeKdfId: 0x0003 } as const
 const x25519 = { name: "X25519", hpkeId: 0x0020, hpkeKdfId: 0x0001 } as const
 const x448 = { name: "X448", hpkeId: 0x0021, hpkeKdfId: 0x0003 } as const
+
+// draft-ietf-mls-pq-ciphersuites-06: HPKE's KDF is that of the suite's hash, whatever the KEM does inside.
+const mlKem768 = { name: "ML-KEM-768", hpkeId: 0x0041, hpkeKdfId: 0x0002 } as const
+const mlKem768X25519 = { name: "MLKEM768-X25519", hpkeId: 0x647a } as const
+const xWing = { name: "X-Wing", hpkeId: 0x647a, hpkeKdfId: 0x0003 } as const
 
 const ecdsaP256 = { name: "P-256", scheme: 0x0403 } as const
 const ecdsaP384 = { name: "P-384", scheme: 0x0503 } as const
@@ -100,6 +112,48 @@ const SUITES: readonly CipherSuite[] = [
     aead: aes256,
     kem: dhP384,
     signature: ecdsaP384,
+  },
+  // The draft's code points are not assigned yet ("TBD1", "TBD2", "TBD6"): these are of RFC 9420's private range.
+  {
+    id: 0xf801,
+    name: "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
+    hash: sha256,
+    aead: aes128,
+    kem: { ...mlKem768X25519, hpkeKdfId: 0x0001 },
+    signature: ed25519,
+  },
+  {
+    id: 0xf802,
+    name: "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+    hash: sha384,
+    aead: aes256,
+    kem: { ...mlKem768X25519, hpkeKdfId: 0x0002 },
+    signature: ed25519,
+  },
+  {
+    id: 0xf806,
+    name: "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem768,
+    signature: ed25519,
+  },
+  // As ts-mls has them, in the private range too.
+  {
+    id: 0xf00d,
+    name: "MLS_256_XWING_AES256GCM_SHA512_Ed25519",
+    hash: sha512,
+    aead: aes256,
+    kem: xWing,
+    signature: ed25519,
+  },
+  {
+    id: 0xf00e,
+    name: "MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519",
+    hash: sha512,
+    aead: chacha,
+    kem: xWing,
+    signature: ed25519,
   },
 ]
 

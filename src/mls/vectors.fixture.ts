@@ -19,6 +19,9 @@ export const implementedSuites: readonly number[] = [
   0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007,
 ]
 
+/** draft-ietf-mls-pq-ciphersuites-06, and ts-mls' two. */
+export const postQuantumSuites: readonly number[] = [0xf801, 0xf802, 0xf806, 0xf00d, 0xf00e]
+
 interface ForSuite {
   readonly cipher_suite: number
 }

@@ -46,6 +46,9 @@ export const webCryptoKems: Readonly<Record<KemName, WebCryptoKem | undefined>> 
   "P-384": ecdh("P-384", 384),
   "P-521": ecdh("P-521", 528),
   X448: undefined,
+  "ML-KEM-768": undefined,
+  "MLKEM768-X25519": undefined,
+  "X-Wing": undefined,
 }
 
 type NistName = "P-256" | "P-384" | "P-521"

@@ -11,7 +11,11 @@ import { bytesToHex, hexToBytes } from "../../src/mls/bytes.ts"
 import { kemKeySamples } from "../../src/mls/kem-samples.fixture.ts"
 import { SAMPLE, signatureSamples } from "../../src/mls/signature-samples.fixture.ts"
 import { cipherSuite } from "../../src/mls/suites.ts"
-import { implementedSuites, vectorBackEnds } from "../../src/mls/vectors.fixture.ts"
+import {
+  implementedSuites,
+  postQuantumSuites,
+  vectorBackEnds,
+} from "../../src/mls/vectors.fixture.ts"
 import { chromiumFlags, findChromium } from "../support/chromium.ts"
 import type { SuitesPage } from "./suites-page.ts"
 
@@ -46,7 +50,7 @@ afterAll(async () => {
 })
 
 describe.each(vectorBackEnds)("Chromium, %s", (backend) => {
-  test.each(implementedSuites)("suite %i", async (id) => {
+  test.each([...implementedSuites, ...postQuantumSuites])("suite %i", async (id) => {
     const suite = cipherSuite(id)
     const name = await page.evaluate(([i, b]) => suitesPage.use(i, b), [id, backend] as const)
     // WebCrypto has no algorithm of suite 6.

@@ -21,7 +21,7 @@ const BY_CALLERS: ReadonlySet<string> = new Set(["credential_rejected"])
 /** A defect of our own, which no input can raise. */
 const INTERNAL = "internal"
 
-const SPECIFICATION = /RFC \d{4}|NIST SP|draft-ietf-mls-extensions|Marmot/
+const SPECIFICATION = /RFC \d{4}|NIST SP|FIPS \d|draft-ietf-|Marmot/
 
 interface Source {
   /** Relative to the repository. */

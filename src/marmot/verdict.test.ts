@@ -1,7 +1,13 @@
 // Behaviour §7: every category and every disposition, each by an input that really gets it.
 
 import { describe, expect, test } from "vitest"
-import { createCommit, encryptApplication, MlsError, proposalTypes } from "../mls/index.ts"
+import {
+  createCommit,
+  encodeComponentsList,
+  encryptApplication,
+  MlsError,
+  proposalTypes,
+} from "../mls/index.ts"
 import { finalizeEvent, generateSecretKey, hexToBytes, type NostrEvent } from "../nostr/event.ts"
 import { chatEvent, encodeAppEvent } from "./app-event.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
@@ -118,6 +124,15 @@ const table: readonly (readonly [string, InputVerdict, (s: Scene) => Promise<Nos
     },
   ],
   ["our own message", { category: "own_echo" }, ({ cy }) => said(cy, "mine")],
+  [
+    "a Commit after which the group asks for what a member lacks",
+    { category: "unsupported_required_feature" },
+    ({ ada }) => {
+      const required = [0x8003, 0x8004, 0x8009, 0x800c, 0x8123]
+      const list = replaceComponent(0x0001, encodeComponentsList(required))
+      return craftCommit(ada, { proposals: [list, replaceComponent(0x8123, hexToBytes("00"))] })
+    },
+  ],
   [
     "an event for another address",
     { category: "wrong_recipient" },

@@ -113,6 +113,15 @@ test("a picture on the web is fetched only by who wants to see it", async () => 
   await bob.click("dialog-close")
 })
 
+test("an admin makes part of the group what everyone's app can do", async () => {
+  await alice.see("group-features", "messages by agents")
+  await alice.click("upgrade-group")
+  await alice.see("confirm-dialog", "Nobody can be invited any more whose app can’t do it")
+  await alice.screenshot("38-upgrade")
+  await alice.click("confirm-yes")
+  await alice.gone("group-features")
+})
+
 test("a device that has lost its group says so, keeps what it has, and comes back", async () => {
   await bob.loseGroups()
   await bob.open()
@@ -120,7 +129,7 @@ test("a device that has lost its group says so, keeps what it has, and comes bac
   await bob.click("chat-row")
   await bob.page.locator("[data-testid=standing-notice][data-standing=unrecoverable]").waitFor()
   await bob.sees("From this morning")
-  await bob.screenshot("38-group-lost")
+  await bob.screenshot("39-group-lost")
   expect(await bob.barriers()).toEqual([])
   await bob.click("ask-again")
   const words = await bob.page.evaluate(() => navigator.clipboard.readText())
@@ -137,7 +146,7 @@ test("a device that has lost its group says so, keeps what it has, and comes bac
   await bob.sees("From this morning")
   await bob.send("Here again")
   await alice.sees("Here again")
-  await bob.screenshot("39-group-joined-again")
+  await bob.screenshot("40-group-joined-again")
 })
 
 test("nobody saw an unhandled error", () => {

@@ -709,4 +709,35 @@ export const mutants: readonly Mutant[] = [
       "junk in the inbox is looked at once and leaves no trace",
     ],
   },
+  // Media and what a group may have of it (marmot-wire §4.3, §10.2), and the lifecycle (§6.12).
+  {
+    name: "the frozen media component may stand in a group that does not require it",
+    file: "src/marmot/group-rules.ts",
+    from: "if (required.includes(frozen) || components.has(frozen)) {",
+    to: "if (required.includes(frozen)) {",
+    killedBy: [
+      "src/marmot/group-rules.test.ts",
+      "a state that one is invited into (marmot-wire §4.3, behaviour §3) the frozen media format, not required",
+    ],
+  },
+  {
+    name: "a malformed v1 attachment leaves its message",
+    file: "src/marmot/receive.ts",
+    from: "event: event && dropsMessage(event) ? undefined : event,",
+    to: "event: event && dropsMessage(event) ? event : event,",
+    killedBy: [
+      "src/marmot/media-v1.test.ts",
+      "a v1 attachment with no nonce takes its message with it",
+    ],
+  },
+  {
+    name: "the lifecycle is enabled beside other changes",
+    file: AUTHORIZATION,
+    from: "!proposals.every(enablesLifecycle)",
+    to: "!proposals.some(enablesLifecycle)",
+    killedBy: [
+      "src/marmot/disband.test.ts",
+      "disbanding (behaviour §5.3) a state that is there already is listed by itself, and with nothing else",
+    ],
+  },
 ]

@@ -3,7 +3,7 @@
 import type { BackEnd } from "./back-end.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { encode } from "./codec.ts"
-import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
+import type { MlsCrypto, Recipient, SignatureToVerify } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { hpke } from "./hpke.ts"
 import { kemRules } from "./kem-rules.ts"
@@ -47,6 +47,12 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     return scheme.verify(publicKey, labelled(label, content), raw).catch(() => false)
   }
 
+  const encryptAllWithLabel = (
+    label: string,
+    context: Uint8Array,
+    recipients: readonly Recipient[],
+  ) => kem.sealAll(labelled(label, context), recipients)
+
   return {
     suite,
     backend: name,
@@ -87,8 +93,12 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
         throw new MlsError("invalid_public_key", "a KEM public key can't be used", "5.1.3")
       }
     },
-    encryptWithLabel: (publicKey, label, context, plaintext) =>
-      kem.seal(publicKey, labelled(label, context), plaintext),
+    async encryptWithLabel(publicKey, label, context, plaintext) {
+      const [sealed] = await encryptAllWithLabel(label, context, [{ publicKey, plaintext }])
+      if (sealed === undefined) throw new MlsError("internal", "nothing was sealed")
+      return sealed
+    },
+    encryptAllWithLabel,
     decryptWithLabel: (privateKey, label, context, sealed) =>
       kem.open(privateKey, labelled(label, context), sealed),
     externalInit: (publicKey, context, length) => kem.sendExport(publicKey, context, length),

@@ -14,6 +14,12 @@ export interface HpkeCiphertext {
   readonly ciphertext: Uint8Array
 }
 
+/** Whom something is encrypted for, and what. */
+export interface Recipient {
+  readonly publicKey: Uint8Array
+  readonly plaintext: Uint8Array
+}
+
 export interface SignatureToVerify {
   readonly publicKey: Uint8Array
   readonly label: string
@@ -86,6 +92,12 @@ export interface MlsCrypto {
     context: Uint8Array,
     plaintext: Uint8Array,
   ): Promise<HpkeCiphertext>
+  /** The same for many recipients with one context, in order. What depends on the context alone is computed once. */
+  encryptAllWithLabel(
+    label: string,
+    context: Uint8Array,
+    recipients: readonly Recipient[],
+  ): Promise<HpkeCiphertext[]>
   /** `DecryptWithLabel` (§5.1.3). Throws `MlsError` `aead_failed`. */
   decryptWithLabel(
     privateKey: Uint8Array,

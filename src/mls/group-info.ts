@@ -19,9 +19,6 @@ import {
   groupInfoTbs,
 } from "./welcome-codec.ts"
 
-/** HPKE operations that are under way at the same time. */
-const SEAL_BATCH = 256
-
 /**
  * The group's current GroupInfo as an MLSMessage. Throws `MlsError` `group_reinitialised`,
  * `extension_duplicate`.
@@ -81,23 +78,24 @@ export async function createWelcome(
     new Uint8Array(),
     encode(encodeGroupInfo, groupInfo),
   )
-  const seal = async ({ keyPackage, pathSecret }: NewMember) => ({
-    newMember: keyPackageRef(crypto, keyPackage),
-    encryptedGroupSecrets: await crypto.encryptWithLabel(
-      keyPackage.initKey,
-      labels.welcome,
-      encryptedGroupInfo,
-      encode(encodeGroupSecrets, { joinerSecret, pathSecret, psks }),
-    ),
+  const sealed = await crypto.encryptAllWithLabel(
+    labels.welcome,
+    encryptedGroupInfo,
+    newMembers.map(({ keyPackage, pathSecret }) => ({
+      publicKey: keyPackage.initKey,
+      plaintext: encode(encodeGroupSecrets, { joinerSecret, pathSecret, psks }),
+    })),
+  )
+  const refs = newMembers.map(({ keyPackage }) => keyPackageRef(crypto, keyPackage))
+  const secrets = sealed.map((encryptedGroupSecrets, i) => {
+    const newMember = refs[i]
+    if (newMember === undefined) throw new MlsError("internal", "secrets for nobody")
+    return { newMember, encryptedGroupSecrets }
   })
-  const secrets: Awaited<ReturnType<typeof seal>>[] = []
-  for (let start = 0; start < newMembers.length; start += SEAL_BATCH) {
-    secrets.push(...(await Promise.all(newMembers.slice(start, start + SEAL_BATCH).map(seal))))
-  }
   const welcome = { cipherSuite: crypto.suite.id, secrets, encryptedGroupInfo }
   return {
     welcome: encodeMlsMessage({ wireFormat: wireFormats.welcome, welcome }),
-    refs: secrets.map((secret) => secret.newMember),
+    refs,
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
 import { concatBytes } from "./bytes.ts"
-import type { HpkeCiphertext, KeyPair } from "./crypto.ts"
+import type { HpkeCiphertext, KeyPair, Recipient } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { kemOf } from "./kem.ts"
 import { hpkeSuiteId, labeledHkdf } from "./labeled-hkdf.ts"
@@ -14,8 +14,11 @@ const EMPTY = new Uint8Array()
 export interface Hpke {
   /** `DeriveKeyPair` (§7.1.3). */
   deriveKeyPair(ikm: Uint8Array): Promise<KeyPair>
-  /** `SealBase` with empty AAD (§6.1). Throws `MlsError` `invalid_public_key`. */
-  seal(publicKey: Uint8Array, info: Uint8Array, plaintext: Uint8Array): Promise<HpkeCiphertext>
+  /**
+   * `SealBase` with empty AAD (§6.1), for many recipients with one `info`, which is hashed once. Throws `MlsError`
+   * `invalid_public_key`.
+   */
+  sealAll(info: Uint8Array, recipients: readonly Recipient[]): Promise<HpkeCiphertext[]>
   /** `OpenBase` with empty AAD. Throws `MlsError` `aead_failed`. */
   open(privateKey: Uint8Array, info: Uint8Array, sealed: HpkeCiphertext): Promise<Uint8Array>
   /** `SendExportBase` (§6.2) with empty info. */
@@ -33,10 +36,14 @@ export interface Hpke {
   ): Promise<Uint8Array>
 }
 
+/** Recipients that are sealed to at the same time. */
+const SEAL_BATCH = 256
+
 interface Context {
   readonly key: Uint8Array
   readonly nonce: Uint8Array
-  readonly exporterSecret: Uint8Array
+  /** Derived when asked for: most contexts seal or open one message and export nothing. */
+  exporterSecret(): Uint8Array
 }
 
 export function hpke(
@@ -50,37 +57,48 @@ export function hpke(
   const kdf = labeledHkdf(hashes)
   const suiteId = hpkeSuiteId(parameters.hpkeId, parameters.hpkeKdfId, aead.hpkeId)
 
-  // §5.1 KeySchedule, mode_base.
-  const keySchedule = (shared: Uint8Array, info: Uint8Array): Context => {
-    const pskIdHash = kdf.extract(suiteId, EMPTY, "psk_id_hash", EMPTY)
-    const infoHash = kdf.extract(suiteId, EMPTY, "info_hash", info)
-    const context = concatBytes(Uint8Array.of(0), pskIdHash, infoHash)
+  // §5.1 KeySchedule, mode_base: what depends on `info` alone, which may be large, and the rest.
+  const pskIdHash = kdf.extract(suiteId, EMPTY, "psk_id_hash", EMPTY)
+  const keyScheduleContext = (info: Uint8Array) =>
+    concatBytes(Uint8Array.of(0), pskIdHash, kdf.extract(suiteId, EMPTY, "info_hash", info))
+  const keySchedule = (shared: Uint8Array, context: Uint8Array): Context => {
     const secret = kdf.extract(suiteId, shared, "secret", EMPTY)
     return {
       key: kdf.expand(suiteId, secret, "key", context, aead.keySize),
       nonce: kdf.expand(suiteId, secret, "base_nonce", context, aead.nonceSize),
-      exporterSecret: kdf.expand(suiteId, secret, "exp", context, suite.hash.size),
+      exporterSecret: () => kdf.expand(suiteId, secret, "exp", context, suite.hash.size),
     }
   }
 
-  const setupSender = async (publicKey: Uint8Array, info: Uint8Array) => {
+  const setupSender = async (publicKey: Uint8Array, context: Uint8Array) => {
     const { kemOutput, secret } = await kem.encapsulate(publicKey)
-    return { kemOutput, context: keySchedule(secret, info) }
+    return { kemOutput, context: keySchedule(secret, context) }
   }
 
   const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) =>
-    keySchedule(await kem.decapsulate(privateKey, kemOutput), info)
+    keySchedule(await kem.decapsulate(privateKey, kemOutput), keyScheduleContext(info))
+
+  const sealAll = async (info: Uint8Array, recipients: readonly Recipient[]) => {
+    const shared = keyScheduleContext(info)
+    const sealed: HpkeCiphertext[] = []
+    for (let start = 0; start < recipients.length; start += SEAL_BATCH) {
+      const batch = recipients.slice(start, start + SEAL_BATCH)
+      const seal = async ({ publicKey, plaintext }: Recipient) => {
+        const { kemOutput, context } = await setupSender(publicKey, shared)
+        const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
+        return { kemOutput, ciphertext }
+      }
+      sealed.push(...(await Promise.all(batch.map(seal))))
+    }
+    return sealed
+  }
 
   const exported = (context: Context, exporterContext: Uint8Array, length: number) =>
-    kdf.expand(suiteId, context.exporterSecret, "sec", exporterContext, length)
+    kdf.expand(suiteId, context.exporterSecret(), "sec", exporterContext, length)
 
   return {
     deriveKeyPair: (ikm) => kem.deriveKeyPair(ikm),
-    async seal(publicKey, info, plaintext) {
-      const { kemOutput, context } = await setupSender(publicKey, info)
-      const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
-      return { kemOutput, ciphertext }
-    },
+    sealAll,
     async open(privateKey, info, { kemOutput, ciphertext }) {
       const context = await setupReceiver(privateKey, kemOutput, info)
       try {
@@ -90,7 +108,7 @@ export function hpke(
       }
     },
     async sendExport(publicKey, exporterContext, length) {
-      const { kemOutput, context } = await setupSender(publicKey, EMPTY)
+      const { kemOutput, context } = await setupSender(publicKey, keyScheduleContext(EMPTY))
       return { kemOutput, secret: exported(context, exporterContext, length) }
     },
     async receiveExport(privateKey, kemOutput, exporterContext, length) {

@@ -83,7 +83,7 @@ test("an all-zero secret is refused even where the engine gives one", async () =
   }
   const kem = hpke(row, hashFunctions(row.hash.name), engine, zeros)
   const key = bytes("09".padEnd(64, "0"))
-  const sealing = kem.seal(key, zeros(0), zeros(0))
+  const sealing = kem.sealAll(zeros(0), [{ publicKey: key, plaintext: zeros(0) }])
   await expect(sealing).rejects.toMatchObject({ code: "invalid_public_key" })
   const opening = kem.open(key, zeros(0), { kemOutput: key, ciphertext: zeros(32) })
   await expect(opening).rejects.toMatchObject({ code: "aead_failed" })

@@ -1,6 +1,6 @@
 // RFC 9420 §4.1, §7.7, §12.1: the ratchet tree: what it holds, and how proposals change it.
 
-import { encode } from "./codec.ts"
+import { Reader, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type LeafNode, encodeLeafNode } from "./leaf-node.ts"
 import type { ParentNode } from "./parent-node.ts"
@@ -52,8 +52,9 @@ export function parentNode(tree: RatchetTree, node: NodeIndex): ParentNode | und
 
 /** The encryption key of a leaf or parent; `undefined` for a blank. Throws `MlsError` `decode`. */
 export function encryptionKey(tree: RatchetTree, node: NodeIndex): Uint8Array | undefined {
-  const cell = tree.cell(node)
-  return (isLeaf(node) ? cell.leafNode() : cell.parentNode())?.encryptionKey
+  const { bytes } = tree.cell(node)
+  // Leaves and parents both begin with it (§7.1, §7.2); the leaves of a large tree are not parsed for it.
+  return bytes && new Reader(bytes).opaque()
 }
 
 /** Number of members. */

@@ -2,7 +2,7 @@
 // Both sides work in two phases, since the path is sealed with a GroupContext that holds the new tree's hash.
 
 import { equalBytes } from "./bytes.ts"
-import type { HpkeCiphertext, MlsCrypto } from "./crypto.ts"
+import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { type LeafNode, type LeafNodeContent, signLeafNode } from "./leaf-node.ts"
 import { parentHash } from "./parent-hash.ts"
@@ -24,9 +24,6 @@ import {
 import type { UpdatePath, UpdatePathNode } from "./update-path.ts"
 
 export type { TreePrivate } from "./tree-private.ts"
-
-/** HPKE operations that are under way at the same time. */
-const SEAL_BATCH = 256
 
 export interface NewPath {
   /** The committer's leaf; blank for an external committer (`reserveLeaf`). */
@@ -117,22 +114,13 @@ export async function sealUpdatePath(
   const excluded = excludedNodes(sealing.exclude)
   const targets = steps.map((step) => recipients(tree, step, excluded))
   const jobs = steps.flatMap(({ pathSecret }, i) =>
-    (targets[i] ?? []).map((node) => ({ node, pathSecret })),
-  )
-  const sealed: HpkeCiphertext[] = []
-  for (let start = 0; start < jobs.length; start += SEAL_BATCH) {
-    const batch = jobs.slice(start, start + SEAL_BATCH).map(({ node, pathSecret }) => {
+    (targets[i] ?? []).map((node) => {
       const publicKey = encryptionKey(tree, node)
       if (publicKey === undefined) throw new MlsError("internal", `node ${node} is blank`)
-      return crypto.encryptWithLabel(
-        publicKey,
-        labels.updatePathNode,
-        sealing.groupContext,
-        pathSecret,
-      )
-    })
-    sealed.push(...(await Promise.all(batch)))
-  }
+      return { publicKey, plaintext: pathSecret }
+    }),
+  )
+  const sealed = await crypto.encryptAllWithLabel(labels.updatePathNode, sealing.groupContext, jobs)
   let used = 0
   const nodes = steps.map(({ publicKey }, i): UpdatePathNode => {
     const start = used

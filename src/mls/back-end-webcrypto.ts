@@ -36,10 +36,10 @@ export function webCryptoSignature(name: SignatureName): SignatureBackEnd | unde
   return {
     keyPair: async (privateKey) => ({
       privateKey,
-      publicKey: await publicKeyOf(curve, ["sign"], privateKey),
+      publicKey: await signingKeys(privateKey).publicKey(),
     }),
     async sign(privateKey, message) {
-      const key = await signingKeys(privateKey)
+      const key = await signingKeys(privateKey).key
       return new Uint8Array(await subtle.sign(operation, key, source(message)))
     },
     async verify(publicKey, message, signature) {
@@ -56,15 +56,29 @@ export function webCryptoKem(name: KemName): DiffieHellmanBackEnd | undefined {
   const { subtle } = globalThis.crypto
   const peerKeys = publicKeys(curve, [])
   const agreementKeys = privateKeys(curve, ["deriveBits"])
+  const agree = async (key: CryptoKey, peer: CryptoKey) => {
+    const algorithm = { name: curve.key.name, public: peer }
+    return new Uint8Array(await subtle.deriveBits(algorithm, key, curve.secretBits))
+  }
   return {
     keyPair: async (privateKey) => ({
       privateKey,
-      publicKey: await publicKeyOf(curve, ["deriveBits"], privateKey),
+      publicKey: await agreementKeys(privateKey).publicKey(),
     }),
     async diffieHellman(privateKey, publicKey) {
-      const [key, peer] = await Promise.all([agreementKeys(privateKey), peerKeys(publicKey)])
-      const algorithm = { name: curve.key.name, public: peer }
-      return new Uint8Array(await subtle.deriveBits(algorithm, key, curve.secretBits))
+      const [key, peer] = await Promise.all([agreementKeys(privateKey).key, peerKeys(publicKey)])
+      return agree(key, peer)
+    },
+    async ephemeral(publicKey) {
+      const [pair, peer] = await Promise.all([
+        subtle.generateKey(curve.key, false, ["deriveBits"]) as Promise<CryptoKeyPair>,
+        peerKeys(publicKey),
+      ])
+      const [raw, secret] = await Promise.all([
+        subtle.exportKey("raw", pair.publicKey),
+        agree(pair.privateKey, peer),
+      ])
+      return { publicKey: new Uint8Array(raw), secret }
     },
   }
 }
@@ -89,23 +103,8 @@ function importAes(key: Uint8Array, usage: "encrypt" | "decrypt"): Promise<Crypt
   return crypto.subtle.importKey("raw", source(key), "AES-GCM", false, [usage])
 }
 
-function importPrivate(
-  curve: WebCryptoCurve,
-  usages: readonly KeyUsage[],
-  privateKey: Uint8Array,
-  extractable: boolean,
-): Promise<CryptoKey> {
-  const pkcs8 = concatBytes(curve.pkcs8, privateKey)
-  return crypto.subtle.importKey("pkcs8", source(pkcs8), curve.key, extractable, [...usages])
-}
-
 /** The engine computes it; its JWK form has one coordinate (RFC 8037) or two (RFC 7518 §6.2). */
-async function publicKeyOf(
-  curve: WebCryptoCurve,
-  usages: readonly KeyUsage[],
-  privateKey: Uint8Array,
-): Promise<Uint8Array> {
-  const key = await importPrivate(curve, usages, privateKey, true)
+async function publicKeyOf(key: CryptoKey): Promise<Uint8Array> {
   const { x, y } = await crypto.subtle.exportKey("jwk", key)
   if (x === undefined) throw new MlsError("internal", "an exported key has no public part")
   if (y === undefined) return base64url(x)
@@ -133,12 +132,32 @@ function publicKeys(curve: WebCryptoCurve, usages: readonly KeyUsage[]) {
   }
 }
 
-/** Imports private keys once for as long as their bytes live, and keeps no copy of them. */
+interface PrivateKey {
+  readonly key: Promise<CryptoKey>
+  /** Asked for once; the bytes are the caller's own. */
+  publicKey(): Promise<Uint8Array>
+}
+
+/**
+ * Imports private keys once for as long as their bytes live, and keeps no copy of them. To import one costs several
+ * times what an operation with it does. That it can be exported is for its public part.
+ */
 function privateKeys(curve: WebCryptoCurve, usages: readonly KeyUsage[]) {
-  const known = new WeakMap<Uint8Array, Promise<CryptoKey>>()
-  return (privateKey: Uint8Array): Promise<CryptoKey> => {
-    const key = known.get(privateKey) ?? importPrivate(curve, usages, privateKey, false)
-    known.set(privateKey, key)
-    return key
+  const known = new WeakMap<Uint8Array, PrivateKey>()
+  return (privateKey: Uint8Array): PrivateKey => {
+    const before = known.get(privateKey)
+    if (before !== undefined) return before
+    const pkcs8 = concatBytes(curve.pkcs8, privateKey)
+    const key = crypto.subtle.importKey("pkcs8", source(pkcs8), curve.key, true, [...usages])
+    let exported: Promise<Uint8Array> | undefined
+    const imported: PrivateKey = {
+      key,
+      async publicKey() {
+        exported ??= key.then(publicKeyOf)
+        return (await exported).slice()
+      },
+    }
+    known.set(privateKey, imported)
+    return imported
   }
 }

@@ -35,6 +35,13 @@ export interface DiffieHellmanBackEnd {
   keyPair(privateKey: Uint8Array): Promise<KeyPair>
   /** The raw shared secret: a u or x coordinate. Throws anything for a public key that can't be used. */
   diffieHellman(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>
+  /**
+   * The same with a private key that the engine generates and nobody sees: quicker than to bring one. Only where the
+   * randomness is the engine's own.
+   */
+  ephemeral?(
+    publicKey: Uint8Array,
+  ): Promise<{ readonly publicKey: Uint8Array; readonly secret: Uint8Array }>
 }
 
 export interface Encapsulated {

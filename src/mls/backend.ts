@@ -1,6 +1,6 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
-import type { BackEnd } from "./back-end.ts"
+import type { BackEnd, KemBackEnd } from "./back-end.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto, Recipient, SignatureToVerify } from "./crypto.ts"
@@ -27,12 +27,17 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     name,
     aead,
     signature: scheme,
-    kem: group,
+    kem: groups,
     hashes = hashFunctions(suite.hash.name),
   } = typeof backend === "string" ? await chooseBackEnd(suite, backend) : backend
   const signatures = signatureRules[suite.signature.name]
   const kems = kemRules[suite.kem.name]
-  const kem = hpke(suite, hashes, { aead, kem: group }, random)
+  const kem = hpke(
+    suite,
+    hashes,
+    { aead, kem: options.random === undefined ? groups : onInjectedRandomness(groups) },
+    random,
+  )
 
   const expandWithLabel = (
     secret: Uint8Array,
@@ -104,6 +109,15 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     externalInit: (publicKey, context, length) => kem.sendExport(publicKey, context, length),
     externalOpen: (privateKey, kemOutput, context, length) =>
       kem.receiveExport(privateKey, kemOutput, context, length),
+  }
+}
+
+/** Where the randomness is the caller's, none of it may be the engine's. */
+function onInjectedRandomness(groups: KemBackEnd): KemBackEnd {
+  if (!("diffieHellman" in groups)) return groups
+  return {
+    keyPair: (privateKey) => groups.keyPair(privateKey),
+    diffieHellman: (privateKey, publicKey) => groups.diffieHellman(privateKey, publicKey),
   }
 }
 

@@ -69,34 +69,43 @@ function dhKem(name: GroupName, hpkeId: number, { hashes, backEnd, random }: Par
   }
 
   // §7.1.4: an all-zero shared secret is refused, whatever the back end does about it.
-  const agree = async (
-    privateKey: Uint8Array,
+  const agree = async <T extends { readonly secret: Uint8Array }>(
     publicKey: Uint8Array,
     code: "invalid_public_key" | "aead_failed",
-  ) => {
+    diffieHellman: () => Promise<T>,
+  ): Promise<T> => {
     if (!rules.isPublicKey(publicKey)) throw refused(code)
-    const secret = await backEnd.diffieHellman(privateKey, publicKey).catch(() => {
+    const agreed = await diffieHellman().catch(() => {
       throw refused(code)
     })
-    if (secret.every((byte) => byte === 0)) throw refused(code)
-    return secret
+    if (agreed.secret.every((byte) => byte === 0)) throw refused(code)
+    return agreed
+  }
+
+  /** A fresh public key, and the secret that it gives with the other's. */
+  const ephemeral = async (publicKey: Uint8Array) => {
+    if (backEnd.ephemeral !== undefined) return backEnd.ephemeral(publicKey)
+    const pair = await deriveKeyPair(random(rules.privateKeySize))
+    const secret = await backEnd.diffieHellman(pair.privateKey, publicKey)
+    return { publicKey: pair.publicKey, secret }
   }
 
   return {
     deriveKeyPair,
     async encapsulate(publicKey) {
-      const ephemeral = await deriveKeyPair(random(rules.privateKeySize))
-      const dh = await agree(ephemeral.privateKey, publicKey, "invalid_public_key")
-      const kemOutput = ephemeral.publicKey
-      return { kemOutput, secret: sharedSecret(dh, kemOutput, publicKey) }
+      const agreed = await agree(publicKey, "invalid_public_key", () => ephemeral(publicKey))
+      const kemOutput = agreed.publicKey
+      return { kemOutput, secret: sharedSecret(agreed.secret, kemOutput, publicKey) }
     },
     async decapsulate(privateKey, kemOutput) {
       if (!rules.isPrivateKey(privateKey)) throw noPrivateKey(name)
-      const [{ publicKey }, dh] = await Promise.all([
+      const [{ publicKey }, { secret }] = await Promise.all([
         backEnd.keyPair(privateKey),
-        agree(privateKey, kemOutput, "aead_failed"),
+        agree(kemOutput, "aead_failed", async () => ({
+          secret: await backEnd.diffieHellman(privateKey, kemOutput),
+        })),
       ])
-      return sharedSecret(dh, kemOutput, publicKey)
+      return sharedSecret(secret, kemOutput, publicKey)
     },
   }
 }

@@ -1,6 +1,16 @@
 // npm run bench:marmot -- [--json FILE] [--only throughput|node|chromium] [--members 20] [--events 10000] …
+// `--keep FOLDER`: what was prepared is left there, and taken from there the next time.
+// `--profile FILE`: the CPU profile, for Chromium's developer tools; the build that it belongs to is left beside it.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { cpus, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -27,6 +37,8 @@ const { values } = parseArgs({
     commits: { type: "string", default: "1000" },
     sizes: { type: "string", default: "2,10,100,500" },
     runs: { type: "string", default: "3" },
+    keep: { type: "string" },
+    profile: { type: "string" },
   },
 })
 
@@ -48,9 +60,11 @@ async function main(): Promise<void> {
 }
 
 async function catchUp(): Promise<Partial<Results>> {
-  const folder = mkdtempSync(join(tmpdir(), "burrow-bench-"))
-  mkdirSync(join(folder, "relay"))
-  const relay = await startBenchRelay(join(folder, "relay"))
+  const folder = values.keep ?? mkdtempSync(join(tmpdir(), "burrow-bench-"))
+  mkdirSync(join(folder, "relay"), { recursive: true })
+  const file = join(folder, "prepared.json")
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Kept) : undefined
+  const relay = await startBenchRelay(join(folder, "relay"), kept?.port)
   try {
     const plan = {
       members: Number(values.members),
@@ -59,7 +73,9 @@ async function catchUp(): Promise<Partial<Results>> {
       rivalsPercent: RIVALS,
       span: MONTH_MS,
     }
-    const prepared = await prepare(plan, relay.url, say)
+    const prepared = kept?.prepared ?? (await prepare(plan, relay.url, say))
+    const { port } = relay
+    writeFileSync(file, JSON.stringify({ port, prepared } satisfies Kept))
     const times = Array.from({ length: Number(values.runs) }, (_, i) => i + 1)
     const node = []
     for (const time of wants("node") ? times : []) {
@@ -70,8 +86,14 @@ async function catchUp(): Promise<Partial<Results>> {
     return { node, relay: { perSecond: await relayAlone(prepared, relay.url) }, ...browser }
   } finally {
     await relay.close()
-    rmSync(folder, { recursive: true, force: true })
+    if (values.keep === undefined) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Groups remember the address of their relay, so its port must be the same the next time. */
+interface Kept {
+  readonly port: number
+  readonly prepared: Prepared
 }
 
 async function inChromium(
@@ -88,6 +110,10 @@ async function inChromium(
     }
     say("once more for the profile")
     const { profile } = await catchUpInChromium(prepared, url, { site: readable, profiled: true })
+    if (values.profile !== undefined) {
+      writeFileSync(values.profile, JSON.stringify(profile))
+      cpSync(readable.folder, `${values.profile}.site`, { recursive: true })
+    }
     return { chromium, shares: profile === undefined ? [] : sharesOf(profile, readable.folder) }
   } finally {
     for (const { folder } of [site, readable]) rmSync(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@
 
 import { holdTabLock, portChannel } from "../../src/client/channels.ts"
 import type { ClientApi } from "../../src/client/api.ts"
+import { offerHelper } from "../../src/client/helper-source.ts"
 import { RpcClient } from "../../src/client/rpc.ts"
 import type { Hello } from "../../src/client/worker.ts"
 import { openIndexedDbStore } from "../../src/store/index.ts"
@@ -28,7 +29,7 @@ const page = {
     const hello: Hello = { type: "hello", tab: crypto.randomUUID(), relays, blossom: [] }
     // Without it, the worker takes us for a page that was closed.
     await holdTabLock(hello.tab)
-    const rpc = new RpcClient({
+    const rpc: RpcClient = new RpcClient({
       timers: {
         setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
         clearTimeout: (timer) => clearTimeout(timer),
@@ -39,6 +40,7 @@ const page = {
         channel.send(hello)
         return channel
       },
+      other: (message) => offerHelper(message, (offer, transfer) => rpc.send(offer, transfer)),
     })
     api = rpc.api
   },

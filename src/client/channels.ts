@@ -4,7 +4,7 @@ import type { Channel } from "./rpc.ts"
 
 export function portChannel(port: MessagePort): Channel {
   return {
-    send: (message) => port.postMessage(message),
+    send: (message, transfer = []) => port.postMessage(message, [...transfer]),
     listen: (receive) => {
       port.onmessage = (event) => receive(event.data)
     },

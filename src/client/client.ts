@@ -5,6 +5,7 @@ import type { MlsCrypto } from "../mls/index.ts"
 import { nsecOf, parseNsec } from "../nostr/address.ts"
 import { generateSecretKey, hexToBytes } from "../nostr/event.ts"
 import { verifyFast } from "../nostr/fast-verify.ts"
+import type { FrameCheck } from "../nostr/verify-frame.ts"
 import { LocalSigner } from "../nostr/local-signer.ts"
 import { Nip07Signer } from "../nostr/nip07-signer.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
@@ -51,6 +52,8 @@ export interface ClientOptions {
   readonly now?: () => number
   readonly timers?: Timers
   readonly extension?: Extension
+  /** Checks events in another thread. */
+  readonly elsewhere?: FrameCheck
   readonly log?: Log
   /** Tests only: stands in for the Marmot engine. */
   readonly engine?: Engine
@@ -387,7 +390,7 @@ export class Client implements ClientApi {
   }
 
   async #run(account: Account): Promise<Running> {
-    const { WebSocket, random, defaultRelays, log, engine } = this.#options
+    const { WebSocket, random, defaultRelays, log, engine, elsewhere } = this.#options
     const { timers = systemTimers, media } = this.#options
     const store = this.#store
     const crypto = this.#crypto
@@ -397,6 +400,7 @@ export class Client implements ClientApi {
     const session = await Session.open({
       account,
       WebSocket,
+      elsewhere,
       onChange: (change) => this.#emit(change),
       world: {
         crypto,

@@ -5,6 +5,7 @@ import type { ClientApi } from "./api.ts"
 import { broadcastChannel, holdTabLock, portChannel, relayBroadcasts } from "./channels.ts"
 import { loadConfig } from "./config.ts"
 import { answerExtension, presence } from "./extension-bridge.ts"
+import { offerHelper } from "./helper-source.ts"
 import type { Channel } from "./rpc.ts"
 import { RpcClient } from "./rpc.ts"
 import type { Hello } from "./worker.ts"
@@ -42,6 +43,7 @@ export async function connectClient(): Promise<Connection> {
       return channel
     },
     other: (message) => {
+      offerHelper(message, (offer, transfer) => rpc.send(offer, transfer))
       void answerExtension(message, window.nostr, (answer) => rpc.send(answer))
     },
   })

@@ -6,7 +6,8 @@ import type { Timer, Timers } from "./ports.ts"
 
 /** One end of a channel. `MessagePort`, a worker and a relayed `BroadcastChannel` fit behind it. */
 export interface Channel {
-  send(message: unknown): void
+  /** What is transferred reaches the other end only where the channel is a port. */
+  send(message: unknown, transfer?: readonly Transferable[]): void
   listen(receive: (message: unknown) => void): void
   close(): void
 }
@@ -134,8 +135,8 @@ export class RpcClient {
     }
   }
 
-  send(message: unknown): void {
-    this.#channel.send(message)
+  send(message: unknown, transfer?: readonly Transferable[]): void {
+    this.#channel.send(message, transfer)
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { eventId, verifyEvent } from "../nostr/event.ts"
 import { relayAuthTemplate } from "../nostr/relay-auth.ts"
 import { RelayPool } from "../nostr/pool.ts"
 import type { WebSocketConstructor } from "../nostr/relay-socket.ts"
+import type { FrameCheck } from "../nostr/verify-frame.ts"
 import type { PublishOutcome } from "../marmot/engine-types.ts"
 import type { Account } from "./account.ts"
 import type { ClientChange, DeliveryView } from "./api.ts"
@@ -36,6 +37,7 @@ import { WelcomeSender } from "./welcome-sender.ts"
 export interface SessionOptions {
   readonly world: Omit<World, "pool">
   readonly WebSocket: WebSocketConstructor
+  readonly elsewhere?: FrameCheck | undefined
   readonly account: Account
   readonly onChange: (change: ClientChange) => void
 }
@@ -75,10 +77,11 @@ export class Session {
   #progress: ReturnType<World["timers"]["setTimeout"]> | undefined
   #closed = false
 
-  private constructor({ world: given, WebSocket, account, onChange }: SessionOptions) {
+  private constructor({ world: given, WebSocket, elsewhere, account, onChange }: SessionOptions) {
     const { signer } = account
     const pool = new RelayPool({
       WebSocket,
+      elsewhere,
       verify: (event) =>
         this.outbox.wrote(event) ? eventId(event) === event.id : verifyEvent(event),
       auth: (relay, challenge) =>

@@ -6,6 +6,8 @@ import { openClient } from "./client.ts"
 import type { Client } from "./client.ts"
 import { ExtensionBridge, Tab } from "./extension-bridge.ts"
 import { portChannel, tabLock } from "./channels.ts"
+import { FrameHelper } from "./frame-helper.ts"
+import { HelperSource } from "./helper-source.ts"
 import { hasType, serve } from "./rpc-server.ts"
 
 /** What a page says first, on its own port. */
@@ -22,6 +24,8 @@ const timers = {
   clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
 }
 
+const helper = new FrameHelper(timers)
+const helpers = new HelperSource(helper)
 const bridge = new ExtensionBridge(timers)
 let client: Promise<Client> | undefined
 bridge.onAvailable = () => void client?.then((started) => started.signerAvailable())
@@ -36,6 +40,7 @@ function start({ relays, blossom }: Hello): Promise<ClientApi> {
     defaultRelays: relays,
     media: { fetch: (url, init) => fetch(url, init), servers: blossom },
     extension: bridge,
+    elsewhere: helper,
     timers,
   }).catch((error: unknown) => {
     client = undefined
@@ -56,12 +61,17 @@ function connect(port: MessagePort): void {
         void tabLock(hello.tab).then(() => {
           stop()
           bridge.remove(tab)
+          helpers.remove(channel.send)
         })
       } else if (hasType(message, "awake")) void client?.then((started) => started.setOnline(true))
-      else bridge.receive(tab, message)
+      else {
+        helpers.receive(message)
+        bridge.receive(tab, message)
+      }
     },
   })
   bridge.add(tab)
+  helpers.add(channel.send)
 }
 
 function withResolver() {

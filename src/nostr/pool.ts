@@ -13,6 +13,7 @@ import { isRelayUrl } from "./relay-url.ts"
 import { SignatureCache } from "./signature-cache.ts"
 import { systemTimers } from "./timers.ts"
 import type { Timers } from "./timers.ts"
+import type { FrameCheck } from "./verify-frame.ts"
 
 export type { Filter, PublishResult }
 
@@ -21,6 +22,8 @@ export interface RelayPoolOptions {
   readonly WebSocket: WebSocketConstructor
   /** Checks id and signature; `verifyEvent` by default. */
   readonly verify?: (event: NostrEvent) => boolean
+  /** Does the same in another thread, where there is one; what it does not confirm is checked here. */
+  readonly elsewhere?: FrameCheck | undefined
   /** Signs NIP-42 answers (`relayAuthTemplate`); without it, relays that insist on them refuse us. */
   readonly auth?: (relay: string, challenge: string) => Promise<NostrEvent>
   /** What relays did wrong: forged events, garbage, oversized frames. Nothing needs doing about it. */
@@ -82,7 +85,7 @@ export class RelayPool {
   constructor(options: RelayPoolOptions) {
     this.#options = options
     this.#timers = options.timers ?? systemTimers
-    this.#signatures = new SignatureCache(options.verify ?? verifyEvent)
+    this.#signatures = new SignatureCache(options.verify ?? verifyEvent, options.elsewhere)
   }
 
   subscribe({ relays, filters, onEvent, onEose, onRefused }: SubscribeParams): Subscription {
@@ -247,7 +250,7 @@ export class RelayPool {
       timers: this.#timers,
       online: this.#online,
       random: this.#options.random ?? Math.random,
-      verify: (event) => this.#signatures.verify(event),
+      verify: (event, frame) => this.#signatures.verify(event, frame),
       auth: this.#options.auth,
       onStatus: (status) => this.#announce({ url, status }),
       onProblem: (error) => this.#options.onProblem?.(url, error),

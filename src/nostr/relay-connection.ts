@@ -6,6 +6,7 @@ import { parseEvent } from "./event.ts"
 import type { NostrEvent } from "./event.ts"
 import { matchesAny } from "./filter.ts"
 import type { Filter } from "./filter.ts"
+import { InOrder } from "./in-order.ts"
 import { Publications } from "./publications.ts"
 import type { PublishResult } from "./publications.ts"
 import { parseRelayMessage } from "./relay-message.ts"
@@ -39,7 +40,8 @@ export interface ConnectionOptions {
   readonly timers: Timers
   readonly online: boolean
   readonly random: () => number
-  readonly verify: (event: NostrEvent) => boolean
+  /** The event, and the frame that it came in. */
+  readonly verify: (event: NostrEvent, frame: string) => boolean | Promise<boolean>
   readonly auth: ((relay: string, challenge: string) => Promise<NostrEvent>) | undefined
   readonly onStatus: (status: ConnectionStatus) => void
   readonly onProblem: (error: RelayError) => void
@@ -64,6 +66,8 @@ export class RelayConnection {
   readonly #publications: Publications
   readonly #active = new Map<RelayRequest, Active>()
   readonly #bySubscription = new Map<string, Active>()
+  /** What subscriptions bring, behind the checks of signatures. */
+  readonly #arrivals = new InOrder()
   #subscriptions = 0
   #offences = 0
   #unusedTimer: Timer | undefined
@@ -149,6 +153,7 @@ export class RelayConnection {
     this.#options.timers.clearTimeout(this.#unusedTimer)
     for (const active of this.#active.values()) this.#options.timers.clearTimeout(active.retry)
     this.#active.clear()
+    this.#arrivals.clear()
     this.#publications.close()
     this.#socket.close()
   }
@@ -170,6 +175,7 @@ export class RelayConnection {
 
   #down(): void {
     this.#bySubscription.clear()
+    this.#arrivals.clear()
     this.#auth.reset()
     this.#publications.down()
     for (const active of [...this.#active.values()]) {
@@ -201,8 +207,13 @@ export class RelayConnection {
   }
 
   #frame(data: unknown): void {
+    this.#judged(() => this.#message(parseRelayMessage(data), data as string))
+  }
+
+  /** Counts it against the relay if `work` finds something wrong. */
+  #judged(work: () => void): void {
     try {
-      this.#message(parseRelayMessage(data))
+      work()
     } catch (error) {
       if (!(error instanceof RelayError)) throw error
       this.#offences += error.code === "message_too_large" ? MAX_OFFENCES : 1
@@ -211,7 +222,7 @@ export class RelayConnection {
     }
   }
 
-  #message(message: RelayMessage): void {
+  #message(message: RelayMessage, frame: string): void {
     if (message.type === "OK") {
       if (!this.#auth.answered(message)) this.#publications.answered(message)
     } else if (message.type === "AUTH") {
@@ -221,21 +232,37 @@ export class RelayConnection {
       // Late answers to what was closed meanwhile; an EOSE says that the relay still has it open.
       if (active === undefined) {
         if (message.type === "EOSE") this.#send("CLOSE", message.subscription.slice(0, 64))
-      } else if (message.type === "EVENT") this.#event(active, message.event)
-      else if (message.type === "EOSE") active.request.onEose()
-      else this.#refused(active, message.reason)
+      } else if (message.type === "EVENT") this.#event(active, message.event, frame)
+      else {
+        this.#arrive(active, true, () => {
+          if (message.type === "EOSE") active.request.onEose()
+          else this.#refused(active, message.reason)
+        })
+      }
     }
   }
 
-  #event(active: Active, value: unknown): void {
+  #event(active: Active, value: unknown, frame: string): void {
     const event = parseEvent(value)
     if (!matchesAny(active.sent, event)) {
       throw new RelayError("unwanted_event", "an event that was not asked for")
     }
-    if (!this.#options.verify(event)) {
-      throw new RelayError("invalid_signature", "wrong event id or signature")
-    }
-    active.request.onEvent(event)
+    this.#arrive(active, this.#options.verify(event, frame), (isValid) => {
+      if (!isValid) throw new RelayError("invalid_signature", "wrong event id or signature")
+      active.request.onEvent(event)
+    })
+  }
+
+  /** In the order of the frames, and only while the subscription that they belong to is open. */
+  #arrive(
+    active: Active,
+    verdict: boolean | Promise<boolean>,
+    then: (isValid: boolean) => void,
+  ): void {
+    const { id } = active
+    this.#arrivals.add(verdict, (isValid) => {
+      if (active.id === id) this.#judged(() => then(isValid))
+    })
   }
 
   #refused(active: Active, reason: string): void {

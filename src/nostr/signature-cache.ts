@@ -2,6 +2,7 @@
 
 import { eventId } from "./event.ts"
 import type { NostrEvent } from "./event.ts"
+import type { FrameCheck } from "./verify-frame.ts"
 
 /** About half a megabyte. */
 const MAX_REMEMBERED = 2_048
@@ -12,19 +13,37 @@ const MAX_REMEMBERED = 2_048
  */
 export class SignatureCache {
   readonly #verify: (event: NostrEvent) => boolean
+  readonly #elsewhere: FrameCheck | undefined
   readonly #known = new Set<string>()
 
-  constructor(verify: (event: NostrEvent) => boolean) {
+  /** `elsewhere` is asked first: what it confirms is not computed here. */
+  constructor(verify: (event: NostrEvent) => boolean, elsewhere?: FrameCheck) {
     this.#verify = verify
+    this.#elsewhere = elsewhere
   }
 
-  verify(event: NostrEvent): boolean {
-    const key = event.id + event.sig
-    if (this.#known.has(key)) return eventId(event) === event.id
-    if (!this.#verify(event)) return false
+  /** `event` is what `frame` holds. A promise where the answer comes from elsewhere. */
+  verify(event: NostrEvent, frame: string): boolean | Promise<boolean> {
+    if (this.#known.has(nameOf(event))) return eventId(event) === event.id
+    const confirmed = this.#elsewhere?.confirm(frame)
+    if (confirmed === undefined) return this.#check(event)
+    return confirmed.then((isConfirmed) => {
+      if (isConfirmed) this.#remember(event)
+      return isConfirmed || this.#check(event)
+    })
+  }
+
+  #check(event: NostrEvent): boolean {
+    const isValid = this.#verify(event)
+    if (isValid) this.#remember(event)
+    return isValid
+  }
+
+  #remember(event: NostrEvent): void {
     const [oldest] = this.#known
     if (this.#known.size >= MAX_REMEMBERED && oldest !== undefined) this.#known.delete(oldest)
-    this.#known.add(key)
-    return true
+    this.#known.add(nameOf(event))
   }
 }
+
+const nameOf = ({ id, sig }: NostrEvent) => id + sig

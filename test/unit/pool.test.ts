@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import { nowSeconds, signed } from "../../dev/relay/test-client.ts"
-import { finalizeEvent, generateSecretKey, publicKeyOf } from "../../src/nostr/event.ts"
+import {
+  finalizeEvent,
+  generateSecretKey,
+  type NostrEvent,
+  publicKeyOf,
+  verifyEvent,
+} from "../../src/nostr/event.ts"
 import type { RelayStatus } from "../../src/nostr/pool.ts"
 import { relayAuthTemplate } from "../../src/nostr/relay-auth.ts"
+import { verifyFrame } from "../../src/nostr/verify-frame.ts"
 import { deadUrl, listen, malicious, newPool, start, timing, until } from "./pool-kit.ts"
 
 describe("with relays that behave", () => {
@@ -30,6 +37,32 @@ describe("with relays that behave", () => {
     await pool.publish(two.url, signed({ content: "unheard" }))
     expect((await pool.query([two.url], [{ kinds: [1] }])).events).toHaveLength(2)
     expect(ids()).toHaveLength(3)
+  })
+
+  test("signatures that are checked elsewhere: in order, and what is not confirmed is checked here", async () => {
+    const relay = await start()
+    const events = Array.from({ length: 12 }, (_, i) =>
+      signed({ content: `${i}`, created_at: 1000 - i }),
+    )
+    for (const event of events) await newPool().publish(relay.url, event)
+    const frames: string[] = []
+    const elsewhere = {
+      // The later a frame comes, the sooner it is answered; one in three is not confirmed.
+      confirm: (frame: string) => {
+        const n = frames.push(frame)
+        if (n % 4 === 0) return undefined
+        const confirmed = verifyFrame(frame) && n % 3 > 0
+        return new Promise<boolean>((resolve) => setTimeout(() => resolve(confirmed), 50 - 4 * n))
+      },
+    }
+    const here: string[] = []
+    const verify = (event: NostrEvent) => here.push(event.id) > 0 && verifyEvent(event)
+    const pool = newPool({ elsewhere, verify })
+    const { complete, ids } = listen(pool, [relay.url])
+    await until(() => complete.length >= 1)
+    expect(ids()).toEqual(events.map(({ id }) => id))
+    expect(frames).toHaveLength(12)
+    expect(new Set(here)).toEqual(new Set([2, 3, 5, 7, 8, 11].map((i) => events[i]?.id)))
   })
 
   test("a refusal and a duplicate are told apart", async () => {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest"
-import { type Member, worldOf, type World } from "./engine.fixture.ts"
+import { encryptApplication } from "../mls/index.ts"
+import { chatEvent, encodeAppEvent } from "./app-event.ts"
+import { type Member, sealed, stateOf, worldOf, type World } from "./engine.fixture.ts"
 import type { Effect } from "./engine-types.ts"
 import { CATCH_UP_WINDOW } from "./limits.ts"
+import { mlsContext } from "./transition.ts"
 
 interface Month {
   readonly world: World
@@ -98,6 +101,42 @@ describe("catching up with what relays have stored", () => {
     await world.pass(6_000)
     expect(absent.fingerprint).toEqual(present.fingerprint)
     expect(absent.messages).toEqual(present.messages)
+  })
+
+  test("copies, garbage and what cannot be opened between them change nothing", async () => {
+    const { world, writers, absent, present } = await month("mixed", 6)
+    const [alice] = writers
+    const text = (content: string) => {
+      const { pubkey } = alice
+      return encodeAppEvent(chatEvent({ pubkey, createdAt: world.seconds, content }))
+    }
+    const sayAs = async (content: string) => {
+      const state = stateOf(alice)
+      return (await encryptApplication(mlsContext(world.env), state, text(content))).message
+    }
+    for (let i = 0; i < 5; i++) {
+      await alice.say(`tail ${i}`)
+      await world.acceptAll()
+    }
+    const damaged = sealed(alice, (await sayAs("damaged")).with(-1, 1))
+    const reused = sealed(alice, await sayAs("used twice"))
+    const events = absent.missing.flatMap((event, i) => (i % 3 === 0 ? [event, event] : [event]))
+    const hostile = [...events.slice(0, -3), damaged, ...events.slice(-3), reused, damaged]
+    await absent.step({ type: "events", events: hostile, areStored: false })
+    for (const event of hostile) await present.receive(event)
+    const told = (member: Member) =>
+      member.effects.flatMap((each) =>
+        each.type === "disposition"
+          ? [`${each.eventId} ${each.disposition ?? each.category ?? ""}`]
+          : each.type === "deliver"
+            ? [each.event.content]
+            : [],
+      )
+    expect(told(absent).slice(-hostile.length)).toEqual(told(present).slice(-hostile.length))
+    await world.pass(6_000)
+    expect(absent.fingerprint).toEqual(alice.fingerprint)
+    expect(absent.messages).toEqual(present.messages)
+    expect(absent.messages).toContain("tail 4")
   })
 
   test("live, a pass waits for its time however many Commits come at once", async () => {

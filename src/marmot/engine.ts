@@ -1,6 +1,7 @@
 // The Marmot engine: one step at a time, from a group and an input to its successor and the effects.
 
 import type { NostrEvent } from "../nostr/event.ts"
+import { Ahead } from "./ahead.ts"
 import { backfillWake } from "./backfill.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
@@ -66,7 +67,12 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
     case "events":
       t.isCatchingUp = input.areStored
       t.isNews = !input.areStored
-      for (const event of input.events) await receive(t, event)
+      t.ahead = new Ahead(input.events)
+      for (const event of input.events) {
+        t.ahead.advance()
+        await receive(t, event)
+      }
+      t.ahead = undefined
       return
     case "intent":
       await acceptIntent(t, input.intent)

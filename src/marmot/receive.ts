@@ -16,6 +16,7 @@ import { scheduleDeparture } from "./departure.ts"
 import { askIfDue, opened, refused, somethingMoved } from "./backfill.ts"
 import type { AppRecord, MessageId, StateNode } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
+import { eventKey } from "./event-key.ts"
 import { accountOfLeaf, factsOf, routeOf } from "./group-facts.ts"
 import { canonicalIds } from "./graph.ts"
 import { parseGroupEvent, type GroupEventPayload } from "./group-event.ts"
@@ -171,7 +172,10 @@ async function receiveApplication(
   id: MessageId,
 ): Promise<InputVerdict> {
   if (node.mls === undefined) return categorised("unknown_group")
-  const processed = await processMessage(t.mls, node.mls, message)
+  const key = eventKey(t.env.crypto, node.mls)
+  const processed =
+    (await t.ahead?.process(t.mls, node.mls, { message, key })) ??
+    (await processMessage(t.mls, node.mls, message))
   if (processed.kind !== "application") throw new MarmotError("invalid_encoding", "mixed carriage")
   t.putState({ ...node, mls: processed.state })
   const account = accountOfLeaf(node.mls, processed.sender)

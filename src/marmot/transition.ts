@@ -2,6 +2,7 @@
 
 import type { GroupState, MlsContext } from "../mls/index.ts"
 import { accountService } from "./account-service.ts"
+import type { Ahead } from "./ahead.ts"
 import { tipOf } from "./graph.ts"
 import type {
   AppRecord,
@@ -29,6 +30,8 @@ export class Transition {
   isCatchingUp = false
   /** This step's own copy of `group.apps`: made once, since there are as many as messages. */
   #apps: Map<MessageId, AppRecord> | undefined
+  /** Of a step that brings many events: what was opened ahead of its turn. */
+  ahead: Ahead | undefined
   /** The event at hand came from a relay while we listened. */
   isNews = false
   readonly #effects: Effect[] = []

@@ -32,7 +32,7 @@ export function open(
     if (node.mls === undefined) continue
     const key = eventKey(t.env.crypto, node.mls)
     if (failed?.has(key) === true) continue
-    const message = openGroupEvent(key, payload)
+    const message = t.ahead?.opened(event, key) ?? openGroupEvent(key, payload)
     if (message !== undefined) return { node, message }
     failed ??= new WeakSet()
     failed.add(key)

@@ -69,7 +69,7 @@ export {
   members,
 } from "./group.ts"
 export { peekMessage } from "./peek.ts"
-export { processMessage } from "./process.ts"
+export { processAhead, processMessage } from "./process.ts"
 export { inspectGroup } from "./public-group.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 export { createBranch, createReinitialized } from "./successor.ts"

@@ -104,6 +104,12 @@ export async function protectPrivate(
   }
 }
 
+/** What it takes to tell who a sender is, and how much of its ratchet to walk. */
+export interface UnprotectOptions {
+  readonly isMember: (leaf: LeafIndex) => boolean
+  readonly limits?: RatchetLimits
+}
+
 /**
  * Decrypts; the signature is still to be verified, and only then may the new secret tree be kept. Throws `MlsError`
  * `aead_failed`, `message_key_used`, `generation_too_far`, `padding_not_zero`, `unknown_sender` (by `isMember`) or
@@ -113,43 +119,123 @@ export async function unprotectPrivate(
   crypto: MlsCrypto,
   message: PrivateMessage,
   protection: MessageProtection,
-  options: { readonly isMember: (leaf: LeafIndex) => boolean; readonly limits?: RatchetLimits },
+  options: UnprotectOptions,
 ): Promise<{ readonly content: AuthenticatedContent; readonly secretTree: SecretTree }> {
-  const opener = senderDataKey(crypto, protection.senderDataSecret, message.ciphertext)
-  const senderDataBytes = await crypto.aeadOpen(
+  const senderData = await openSenderData(crypto, message, protection.senderDataSecret)
+  const { secretTree } = protection
+  const { key, tree } = keyFor(crypto, message, { senderData, secretTree, options })
+  return { content: await openContent(crypto, message, senderData, key), secretTree: tree }
+}
+
+/** A message that was opened, and the secret tree after it. */
+export interface OpenedPrivate {
+  readonly content: AuthenticatedContent
+  readonly secretTree: SecretTree
+}
+
+/**
+ * `unprotectPrivate` for messages that follow each other, each on the secret tree of the one before, with the
+ * cryptography side by side. Ends before the first that does not open.
+ */
+export async function unprotectAll(
+  crypto: MlsCrypto,
+  messages: readonly PrivateMessage[],
+  protection: MessageProtection,
+  options: UnprotectOptions,
+): Promise<readonly OpenedPrivate[]> {
+  const senders = await Promise.all(
+    messages.map((message) =>
+      orNothing(openSenderData(crypto, message, protection.senderDataSecret)),
+    ),
+  )
+  const opening: Promise<OpenedPrivate | undefined>[] = []
+  let { secretTree } = protection
+  for (const [at, message] of messages.entries()) {
+    const senderData = senders[at]
+    const found = senderData && keyOrNothing(crypto, message, { senderData, secretTree, options })
+    if (senderData === undefined || found === undefined) break
+    const { key, tree } = found
+    secretTree = tree
+    const opened = openContent(crypto, message, senderData, key)
+    opening.push(orNothing(opened.then((content) => ({ content, secretTree: tree }))))
+  }
+  const opened = await Promise.all(opening)
+  const failed = opened.indexOf(undefined)
+  return opened.slice(0, failed === -1 ? undefined : failed).filter((each) => each !== undefined)
+}
+
+interface KeyRequest {
+  readonly senderData: SenderData
+  readonly secretTree: SecretTree
+  readonly options: UnprotectOptions
+}
+
+async function openSenderData(
+  crypto: MlsCrypto,
+  message: PrivateMessage,
+  senderDataSecret: Uint8Array,
+): Promise<SenderData> {
+  const opener = senderDataKey(crypto, senderDataSecret, message.ciphertext)
+  const bytes = await crypto.aeadOpen(
     opener.key,
     opener.nonce,
     encode(encodeSenderDataAad, message),
     message.encryptedSenderData,
   )
-  const senderData = decode(decodeSenderData, senderDataBytes)
+  return decode(decodeSenderData, bytes)
+}
+
+function keyFor(
+  crypto: MlsCrypto,
+  message: PrivateMessage,
+  { senderData, secretTree, options }: KeyRequest,
+): { readonly key: MessageKey; readonly tree: SecretTree } {
+  const { leaf, generation } = senderData
   // §6.3.2: "the sender data's leaf_index identifies a non-blank leaf".
-  if (!options.isMember(senderData.leaf)) {
+  if (!options.isMember(leaf)) {
     throw new MlsError("unknown_sender", "the sender is no member", "6.3.2")
   }
-  const { key, tree } = messageKey(
-    crypto,
-    protection.secretTree,
-    senderData.leaf,
-    kindOf(message),
-    senderData.generation,
-    options.limits,
-  )
-  const nonce = guarded(key.nonce, senderData.reuseGuard)
+  return messageKey(crypto, secretTree, leaf, kindOf(message), generation, options.limits)
+}
+
+/** Wipes `key`. */
+async function openContent(
+  crypto: MlsCrypto,
+  message: PrivateMessage,
+  { leaf, reuseGuard }: SenderData,
+  key: MessageKey,
+): Promise<AuthenticatedContent> {
+  const nonce = guarded(key.nonce, reuseGuard)
   const aad = encode(encodeContentAad, message)
   const plaintext = await crypto.aeadOpen(key.key, nonce, aad, message.ciphertext).finally(() => {
     wipe(key)
   })
   const { groupId, epoch, authenticatedData } = message
-  const sender = { senderType: senderTypes.member, leafIndex: senderData.leaf }
+  const sender = { senderType: senderTypes.member, leafIndex: leaf }
   const { body, auth } = parsePlaintext(plaintext, message.contentType)
   return {
-    content: {
-      wireFormat: wireFormats.privateMessage,
-      content: { groupId, epoch, sender, authenticatedData, ...body },
-      auth,
-    },
-    secretTree: tree,
+    wireFormat: wireFormats.privateMessage,
+    content: { groupId, epoch, sender, authenticatedData, ...body },
+    auth,
+  }
+}
+
+/** For what another, careful attempt will name. */
+async function orNothing<T>(attempt: Promise<T>): Promise<T | undefined> {
+  try {
+    return await attempt
+  } catch (error) {
+    if (error instanceof MlsError) return undefined
+    throw error
+  }
+}
+
+function keyOrNothing(crypto: MlsCrypto, message: PrivateMessage, request: KeyRequest) {
+  try {
+    return keyFor(crypto, message, request)
+  } catch (error) {
+    if (error instanceof MlsError) return undefined
+    throw error
   }
 }
 

@@ -5,9 +5,15 @@ import { processCommit } from "./commit-process.ts"
 import { MlsError } from "./error.ts"
 import type { AuthenticatedContent } from "./framing.ts"
 import { leafNodeOf, withProposal } from "./group.ts"
-import type { GroupState, MlsContext, Processed } from "./group-types.ts"
+import type { GroupState, MlsContext, Processed, ProcessedApplication } from "./group-types.ts"
 import { proposalRef, requireActive } from "./member-message.ts"
-import { type PrivateMessage, unprotectPrivate } from "./private-message.ts"
+import {
+  type MessageProtection,
+  type PrivateMessage,
+  type UnprotectOptions,
+  unprotectAll,
+  unprotectPrivate,
+} from "./private-message.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
 import { type RatchetLimits, defaultRatchetLimits } from "./secret-tree.ts"
 import { leafNode } from "./tree.ts"
@@ -36,6 +42,75 @@ export async function processMessage(
   throw new MlsError("unexpected_message", `wire format ${decoded.wireFormat}`, "6")
 }
 
+/**
+ * What `processMessage` would give for application messages in PrivateMessages, each on the state that the one before
+ * left, with the cryptography of all of them side by side. Ends before the first that is none or can't be taken in: the
+ * caller gives that one to `processMessage`, which says why. Throws as `processMessage` does for the state itself.
+ */
+export async function processAhead(
+  ctx: MlsContext,
+  state: GroupState,
+  messages: readonly Uint8Array[],
+): Promise<readonly ProcessedApplication[]> {
+  requireActive(state)
+  const given = applicationsOf(ctx, state, messages)
+  const opened = await unprotectAll(ctx.crypto, given, keysOf(state), openingOf(ctx, state))
+  const verified = await Promise.all(
+    opened.map(({ content }) => succeeds(verifyContent(ctx, state, content))),
+  )
+  const results: ProcessedApplication[] = []
+  for (const [i, { content, secretTree }] of opened.entries()) {
+    if (verified[i] !== true) break
+    const taking = processContent(ctx, { ...state, secretTree }, content)
+    if (!(await succeeds(taking))) break
+    const processed = await taking
+    if (processed.kind !== "application") break
+    results.push(processed)
+  }
+  return results
+}
+
+/** As far as they are application messages of this epoch. */
+function applicationsOf(
+  ctx: MlsContext,
+  state: GroupState,
+  messages: readonly Uint8Array[],
+): PrivateMessage[] {
+  const found: PrivateMessage[] = []
+  for (const message of messages) {
+    try {
+      const decoded = readMessage(ctx, message)
+      if (decoded.wireFormat !== wireFormats.privateMessage) break
+      const { privateMessage } = decoded
+      requireSameEpoch(state, privateMessage)
+      if (privateMessage.contentType !== contentTypes.application) break
+      found.push(privateMessage)
+    } catch (error) {
+      if (error instanceof MlsError) break
+      throw error
+    }
+  }
+  return found
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (error instanceof MlsError) return false
+    throw error
+  }
+}
+
+function keysOf({ epochSecrets, secretTree }: GroupState): MessageProtection {
+  return { senderDataSecret: epochSecrets.senderDataSecret, secretTree }
+}
+
+function openingOf(ctx: MlsContext, { tree }: GroupState): UnprotectOptions {
+  return { isMember: (leaf) => leafNode(tree, leaf) !== undefined, limits: ratchetLimits(ctx) }
+}
+
 /** A verified PrivateMessage, and the state without the key that opened it. */
 async function openPrivate(
   ctx: MlsContext,
@@ -43,12 +118,12 @@ async function openPrivate(
   message: PrivateMessage,
 ): Promise<{ readonly authenticated: AuthenticatedContent; readonly state: GroupState }> {
   requireSameEpoch(state, message)
-  const { senderDataSecret } = state.epochSecrets
-  const keys = { senderDataSecret, secretTree: state.secretTree }
-  const { content, secretTree } = await unprotectPrivate(ctx.crypto, message, keys, {
-    isMember: (leaf) => leafNode(state.tree, leaf) !== undefined,
-    limits: ratchetLimits(ctx),
-  })
+  const { content, secretTree } = await unprotectPrivate(
+    ctx.crypto,
+    message,
+    keysOf(state),
+    openingOf(ctx, state),
+  )
   await verifyContent(ctx, state, content)
   return { authenticated: content, state: { ...state, secretTree } }
 }

@@ -67,6 +67,9 @@ async function openTab(context: BrowserContext, extension?: TestExtension): Prom
   return page
 }
 
+const helpersOf = (page: Page) =>
+  page.workers().filter((worker) => worker.url().includes("verifier")).length
+
 const status = (page: Page) => page.evaluate(async () => (await api.session()).status)
 
 describe.each([{ shared: true }, { shared: false }])("SharedWorker: $shared", ({ shared }) => {
@@ -92,8 +95,12 @@ describe.each([{ shared: true }, { shared: false }])("SharedWorker: $shared", ({
     const { groupId } = await second.evaluate(() => api.createGroup({ name: "Us", members: [] }))
     await first.evaluate((id) => api.sendMessage(id, { content: "from the first" }), groupId)
 
+    // A SharedWorker can't start workers here: the first page has its helper, and the second one once that is gone.
+    if (shared) await expect.poll(() => helpersOf(first)).toBe(1)
+    expect(helpersOf(second)).toBe(0)
     await first.close()
     await expect.poll(() => status(second), { timeout: 30_000 }).toBe("ready")
+    if (shared) await expect.poll(() => helpersOf(second)).toBe(1)
     await second.evaluate((id) => api.sendMessage(id, { content: "from the second" }), groupId)
     await second.evaluate(() => api.sync())
     const third = await openTab(context)

@@ -1,8 +1,9 @@
-// `npm test`: every check of the project, one after the other, and one closing line with the counts.
+// `npm test`: every check of the project, and one closing line with the counts. The tests come one after the other; what
+// only reads the sources goes on beside them, wherever a core is idle.
 
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { constants, setPriority, tmpdir } from "node:os"
 import { join } from "node:path"
 import { ensureChromium } from "./support/chromium.ts"
 
@@ -24,20 +25,51 @@ interface VitestReport {
 const scratch = mkdtempSync(join(tmpdir(), "burrow-test-"))
 const log = (line: string) => process.stdout.write(`${line}\n`)
 
-/** A command that passes or fails as one check. */
-function command(title: string, program: string, args: readonly string[]): Counts {
+interface Check {
+  readonly title: string
+  readonly program: string
+  readonly args: readonly string[]
+}
+
+/** They pass or fail as one check each. */
+const readings: readonly Check[] = [
+  { title: "Lint: eslint", program: "npx", args: ["eslint", "."] },
+  {
+    title: "Lint: format",
+    program: "npx",
+    args: ["prettier", "--check", "--log-level", "warn", "."],
+  },
+  { title: "Lint: import boundaries", program: "npm", args: ["run", "--silent", "lint:imports"] },
+  { title: "Lint: unused code", program: "npx", args: ["knip"] },
+  { title: "Types", program: "npm", args: ["run", "--silent", "check"] },
+]
+
+/** One after the other, behind the tests: they get what those leave. Each is told when it has ended. */
+async function readInBackground(): Promise<Counts[]> {
+  const counts: Counts[] = []
+  for (const { title, program, args } of readings) {
+    const { ok, output } = await run(program, args, "quietly")
+    log(`\n── ${title}, meanwhile: ${ok ? "passed" : "FAILED"}\n${output}`)
+    counts.push(outcome(ok))
+  }
+  return counts
+}
+
+const outcome = (ok: boolean): Counts => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 })
+
+async function command({ title, program, args }: Check): Promise<Counts> {
   log(`\n── ${title}`)
-  const ok = run(program, args)
+  const { ok } = await run(program, args)
   if (!ok) log(`${title}: FAILED`)
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 }
+  return outcome(ok)
 }
 
 /** A vitest project; its tests are counted one by one. */
-function tests(title: string, project: string): Counts {
+async function tests(title: string, project: string): Promise<Counts> {
   log(`\n── ${title}`)
   const report = join(scratch, `${project}.json`)
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
-  const ok = run("npx", ["vitest", "run", "--project", project, ...reporters])
+  const { ok } = await run("npx", ["vitest", "run", "--project", project, ...reporters])
   const counts = countsOf(report)
   // A run that broke without a failed test must not pass.
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
@@ -56,28 +88,38 @@ function countsOf(report: string): Counts {
   }
 }
 
-function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
-  const { status } = spawnSync(program, args, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "inherit", "inherit"],
+/** Quietly: at the lowest priority, what it says kept for later. */
+function run(
+  program: string,
+  args: readonly string[],
+  how: "aloud" | "quietly" = "aloud",
+): Promise<{ readonly ok: boolean; readonly output: string }> {
+  const out = how === "aloud" ? "inherit" : "pipe"
+  const child = spawn(program, args, { stdio: ["ignore", out, out] })
+  if (how === "quietly" && child.pid !== undefined) {
+    setPriority(child.pid, constants.priority.PRIORITY_LOW)
+  }
+  const said: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => said.push(chunk))
+  }
+  return new Promise((resolve) => {
+    const end = (ok: boolean) => resolve({ ok, output: Buffer.concat(said).toString() })
+    child.on("error", () => end(false))
+    child.on("close", (code) => end(code === 0))
   })
-  return status === 0
 }
 
-function main(): number {
+async function main(): Promise<number> {
   const chromium = ensureChromium(log)
   if (chromium !== undefined) process.env["BURROW_CHROMIUM"] = chromium
+  const reading = readInBackground()
   const results = [
-    command("Lint: eslint", "npx", ["eslint", "."]),
-    command("Lint: format", "npx", ["prettier", "--check", "--log-level", "warn", "."]),
-    command("Lint: import boundaries", "npm", ["run", "--silent", "lint:imports"]),
-    command("Lint: unused code", "npx", ["knip"]),
-    command("Types", "npm", ["run", "--silent", "check"]),
-    tests("Unit tests", "unit"),
-    tests("Vectors and interoperability", "interop"),
-    tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
-    command("Build", "npm", ["run", "--silent", "build"]),
-    tests("The whole system, in Chromium; mutants", "system"),
+    await tests("Unit tests", "unit"),
+    await tests("Vectors and interoperability", "interop"),
+    await command({ title: "Build", program: "npm", args: ["run", "--silent", "build"] }),
+    await tests("The whole system, in Chromium and headless", "system"),
+    ...(await reading),
   ]
   const sum = (pick: (counts: Counts) => number) =>
     results.reduce((total, counts) => total + pick(counts), 0)
@@ -88,7 +130,7 @@ function main(): number {
 }
 
 try {
-  process.exitCode = main()
+  process.exitCode = await main()
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }

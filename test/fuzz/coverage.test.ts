@@ -10,6 +10,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   verifyWith: "no input: which check is used",
   verifyEvent: "by parseVerifiedEvent",
   verifySchnorr: "by verifyEvent",
+  verifyFrame: "parseRelayMessage, parseEvent and verifyEvent, one after the other",
   openFile: "bytes under a key: its own test",
   openGroupImage: "bytes under a key: its own test",
   openGroupEvent:

@@ -65,7 +65,12 @@ describe("a helper for signatures", () => {
     expect(helper.asked.map((each) => each.frames)).toEqual([["bad 2"], ["good 3", "bad 4"]])
     helper.answer()
     helper.answer()
-    expect(await Promise.all(answers)).toEqual([true, false, true, false])
+    expect(await Promise.all(answers.map((answer) => Promise.resolve(answer)))).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ])
   })
 
   test("large frames go alone, and beyond a number nobody waits", () => {
@@ -86,7 +91,11 @@ describe("a helper for signatures", () => {
     helper.say({ type: "ready" })
     const answers = ["good 1", "good 2", "good 3"].map((frame) => frames.confirm(frame))
     await vi.advanceTimersByTimeAsync(3_000)
-    expect(await Promise.all(answers)).toEqual([false, false, false])
+    expect(await Promise.all(answers.map((answer) => Promise.resolve(answer)))).toEqual([
+      false,
+      false,
+      false,
+    ])
     expect(frames.confirm("good")).toBeUndefined()
     helper.answer()
     expect(frames.confirm("good")).toBeInstanceOf(Promise)

@@ -52,6 +52,7 @@ function start({ relays, blossom }: Hello): Promise<ClientApi> {
 function connect(port: MessagePort): void {
   const channel = portChannel(port)
   const tab = new Tab((message) => channel.send(message))
+  const send = (message: unknown) => channel.send(message)
   const { promise: api, resolve } = withResolver()
   const stop = serve(api, channel, {
     other: (message) => {
@@ -61,7 +62,7 @@ function connect(port: MessagePort): void {
         void tabLock(hello.tab).then(() => {
           stop()
           bridge.remove(tab)
-          helpers.remove(channel.send)
+          helpers.remove(send)
         })
       } else if (hasType(message, "awake")) void client?.then((started) => started.setOnline(true))
       else {
@@ -71,7 +72,7 @@ function connect(port: MessagePort): void {
     },
   })
   bridge.add(tab)
-  helpers.add(channel.send)
+  helpers.add(send)
 }
 
 function withResolver() {

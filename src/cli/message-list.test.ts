@@ -80,3 +80,13 @@ test("limit and before page through the messages", async () => {
   expect(await ids({ before: "2" })).toEqual(["1"])
   expect(await ids({ before: "none" })).toEqual([])
 })
+
+test("what the app does not show is listed: a script may know what to do with it", async () => {
+  const report = item("r", A, about(1984, "a"))
+  const listed = await listMessages(
+    api([item("a", B), report, item("x", A, about(447, "a"))]),
+    "g",
+    {},
+  )
+  expect(listed.map(({ messageId }) => messageId)).toEqual(["a", "r"])
+})

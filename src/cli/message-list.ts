@@ -1,7 +1,7 @@
 // `messages.list`: chat messages with what later events say of them (wire §8.2): reactions, edits, deletions.
 
 import type { ClientApi, MessageItem } from "../client/api.ts"
-import { isChatKind } from "../client/chat-kinds.ts"
+import { isDecoration } from "../client/chat-kinds.ts"
 
 export interface ListedMessage {
   readonly messageId: string
@@ -36,7 +36,7 @@ export async function listMessages(
   const messages: MessageItem[] = []
   let reached = before === undefined
   for await (const item of newestFirst(api, groupId)) {
-    if (!isChatKind(item.kind)) decorations.push(item)
+    if (isDecoration(item.kind)) decorations.push(item)
     else if (reached) messages.push(item)
     else reached = item.messageId === before
     if (messages.length >= limit) break

@@ -36,7 +36,7 @@ describe("layOut", () => {
   })
 
   test("a reaction, an edit or what another app gossips is no message of its own", () => {
-    const decorations = [7, 5, 1009, 447].map((kind) => ({
+    const decorations = [7, 5, 1009, 447, 458, 1984].map((kind) => ({
       ...message(`k${kind}`, "b", noon + 1),
       kind,
     }))

@@ -53,9 +53,6 @@ async function perform(
       const { event, purpose, relays, innerId } = effect
       outbox.add(draft, { event, purpose, relays, innerId, groupId })
       if (innerId === undefined) return
-      // Encrypted anew: the older event would now reach those only who are as far behind as it is.
-      const { eventId: older } = (await timeline.message(draft, groupId, innerId)) ?? {}
-      if (older !== undefined && older !== event.id) outbox.cancel(draft, older)
       const delivery = { status: "pending" } as const
       return timeline.setDelivery(draft, groupId, innerId, { delivery, eventId: event.id })
     }
@@ -87,6 +84,11 @@ async function perform(
       })
     case "restore":
       return restore(draft, groupId, effect.innerId, ports)
+    case "recall": {
+      const { eventId } = (await timeline.message(draft, groupId, effect.innerId)) ?? {}
+      if (eventId !== undefined) outbox.cancel(draft, eventId)
+      return
+    }
     case "notify":
       welcomes.resume(draft, effect.commitDigest)
       reinviter.won(draft, effect.commitDigest)

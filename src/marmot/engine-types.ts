@@ -368,6 +368,8 @@ export type Effect =
   /** Hide a shown event: its branch lost. Keep it; `restore` shows it again. One of our own is sent again by itself. */
   | { readonly type: "withdraw"; readonly innerId: string; readonly own: boolean }
   | { readonly type: "restore"; readonly innerId: string }
+  /** One of our own will be sent anew: the event that carried it so far is owed to nobody any more. */
+  | { readonly type: "recall"; readonly innerId: string }
   | {
       readonly type: "notify"
       readonly commitDigest: StateId

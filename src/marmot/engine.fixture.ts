@@ -67,6 +67,8 @@ export interface Publication {
   readonly by: Member
   readonly event: NostrEvent
   readonly purpose: "commit" | "proposal" | "application"
+  /** Of the message that it carries. */
+  readonly innerId: string | undefined
 }
 
 /** A message as the application shows it. */
@@ -169,6 +171,12 @@ export class World {
       await this.pass(Math.max(0, Math.min(...wakes) - this.now))
     }
     throw new Error("the world does not come to rest")
+  }
+
+  /** What is not handed over yet never will be. */
+  recall(by: Member, innerId: string): void {
+    const rest = this.unanswered.filter((each) => each.by !== by || each.innerId !== innerId)
+    this.unanswered.splice(0, Infinity, ...rest)
   }
 
   #answered(publication: Publication): void {
@@ -377,8 +385,13 @@ export class Member {
   #perform(effect: Effect): void {
     this.effects.push(effect)
     switch (effect.type) {
-      case "publish":
-        this.world.unanswered.push({ by: this, event: effect.event, purpose: effect.purpose })
+      case "publish": {
+        const { event, purpose, innerId } = effect
+        this.world.unanswered.push({ by: this, event, purpose, innerId })
+        return
+      }
+      case "recall":
+        this.world.recall(this, effect.innerId)
         return
       case "welcome":
         this.welcomes.push(effect)

@@ -9,6 +9,7 @@ import { eventKey } from "./event-key.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
 import { sealGroupEvent } from "./group-event.ts"
 import { IntentRefused } from "./intent-refused.ts"
+import { resent } from "./resend.ts"
 import { deadlineOf, expirationOf } from "./retention.ts"
 import { deliver, putApp } from "./settle.ts"
 import type { Transition } from "./transition.ts"
@@ -43,6 +44,7 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
     own: true,
     unacknowledged: event.id,
   }
+  resent(t, intent.intentId, intent.event.id)
   putApp(t, app)
   deliver(t, app)
   const { relays } = routeOf(tip.mls)

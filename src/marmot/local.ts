@@ -9,6 +9,7 @@ import { IntentRefused } from "./intent-refused.ts"
 import { continueDisband, requestDisband } from "./local-disband.ts"
 import { planFor, stage } from "./local-commit.ts"
 import { send } from "./local-send.ts"
+import { isUnheard } from "./resend.ts"
 import type { Transition } from "./transition.ts"
 
 /** Queues a wish; `drain` meets it once the group is settled. */
@@ -38,7 +39,8 @@ export async function drain(t: Transition): Promise<void> {
   if (isSettled(t)) await renewDeparture(t)
   while (isSettled(t)) {
     const [intent, ...rest] = t.group.intents
-    if (intent === undefined) break
+    // Whoever has left can't say it again.
+    if (intent === undefined || (intent.type === "leave" && isUnheard(t.group))) break
     t.set({ intents: rest })
     await meet(t, intent)
   }

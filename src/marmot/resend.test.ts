@@ -59,6 +59,45 @@ test("it is, too, without any word from a relay, and after a restart", async () 
   expect(bo.messages).toEqual(["hello"])
 })
 
+test("its older event is owed to nobody any more", async () => {
+  const { world, ada, bo, said } = await unheard(8)
+  world.unanswered.push(said)
+  await bo.receiveAll()
+  expect(world.unanswered).toContain(said)
+  await world.pass(6_000)
+  expect(world.unanswered.filter(({ by }) => by === bo)).toHaveLength(1)
+  expect(world.unanswered).not.toContain(said)
+  await world.settle()
+  expect(ada.messages).toEqual(["hello"])
+})
+
+test("who leaves is heard before", async () => {
+  const { world, people } = await worldOf(["ada", "bo", "cy"])
+  const [ada, , cy] = people
+  await cy.say("bye")
+  const wish = await cy.want({ type: "leave" })
+  expect(world.unanswered.map(({ purpose }) => purpose)).toEqual(["application"])
+  expect(cy.outcomes()).not.toContain(`${wish}: ok`)
+  await world.accept(cy.publication)
+  expect(world.unanswered.map(({ purpose }) => purpose)).toEqual(["proposal"])
+  await world.settle()
+  expect(cy.outcomes()).toContain(`${wish}: ok`)
+  expect(cy.group.standing).toBe("left")
+  expect(ada.messages).toEqual(["bye"])
+})
+
+test("who leaves while the group is far ahead is heard before", async () => {
+  const { world, ada, bo, said } = await unheard(8)
+  world.unanswered.push(said)
+  await bo.receiveAll()
+  const wish = await bo.want({ type: "leave" })
+  await world.settle()
+  expect(bo.outcomes()).toContain(`${wish}: ok`)
+  expect(bo.group.standing).toBe("left")
+  expect(ada.messages).toEqual(["hello"])
+  expect(bo.messages).toEqual(["hello"])
+})
+
 test("a message that others can still open is not sent twice", async () => {
   const { world, ada, bo, said } = await unheard(2)
   await bo.receiveAll()

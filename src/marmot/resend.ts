@@ -1,6 +1,6 @@
 // Marmot group messaging: our own messages that may not have reached anyone are encrypted anew, under the same inner id.
 
-import type { AppRecord, PublishOutcome } from "./engine-types.ts"
+import type { AppRecord, MarmotGroup, PublishOutcome } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
 import { APP_WINDOW, RESEND_AFTER, RESEND_WITHIN_MS } from "./limits.ts"
 import { referenceOf } from "./media-file.ts"
@@ -8,7 +8,10 @@ import type { Transition } from "./transition.ts"
 
 const resendId = (innerId: string) => `resend:${innerId}`
 
-/** Queues the message to be sent on the selected branch, at the epoch that is the tip by then. */
+/**
+ * Queues the message to be sent on the selected branch, at the epoch that is the tip by then; before a departure, after
+ * which nothing can be sent. Its older event would reach only those who are as far behind as it is.
+ */
 export function resend(t: Transition, app: AppRecord): void {
   if (app.innerId === undefined || app.event === undefined) return
   const intentId = resendId(app.innerId)
@@ -17,7 +20,27 @@ export function resend(t: Transition, app: AppRecord): void {
   const sealed = app.event.tags.some((tag) => referenceOf(tag)?.version === "encrypted-media-v2")
   const mediaState = sealed ? { mediaState: app.stateId } : {}
   const intent = { type: "send", intentId, event: app.event, ...mediaState } as const
-  t.set({ intents: [...t.group.intents, intent] })
+  const { intents } = t.group
+  const departure = intents.findIndex(({ type }) => type === "leave")
+  t.set({ intents: intents.toSpliced(departure < 0 ? intents.length : departure, 0, intent) })
+  t.emit({ type: "recall", innerId: app.innerId })
+}
+
+/** It is sent anew now: what becomes of the older event says nothing any more. */
+export function resent(t: Transition, intentId: string, innerId: string): void {
+  if (intentId !== resendId(innerId)) return
+  for (const app of t.group.apps.values()) {
+    if (app.innerId !== innerId || app.unacknowledged === undefined) continue
+    t.putApp({ ...app, unacknowledged: undefined })
+  }
+}
+
+/** A message of ours may have reached nobody yet: no time to leave. */
+export function isUnheard(group: MarmotGroup): boolean {
+  const canonical = canonicalIds(group)
+  return [...group.apps.values()].some(
+    ({ unacknowledged, stateId }) => unacknowledged !== undefined && canonical.has(stateId),
+  )
 }
 
 /** The branch that it was sent on has won after all. */
@@ -33,7 +56,9 @@ export function dropResend(t: Transition, innerId: string): void {
 export function acknowledge(t: Transition, eventId: string, outcome: PublishOutcome): void {
   const app = [...t.group.apps.values()].find((record) => record.unacknowledged === eventId)
   if (app === undefined) return
-  const newest = Math.max(...[...t.group.states.values()].map((node) => node.epoch))
+  // Of branches that lost, nobody goes on.
+  const fresh = [...t.group.states.values()].filter(({ judged }) => !judged)
+  const newest = Math.max(t.tip.epoch, ...fresh.map(({ epoch }) => epoch))
   if (outcome === "accepted" && newest - app.epoch > RESEND_AFTER) return
   const acknowledgedAt = outcome === "accepted" ? t.env.now : undefined
   t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt })

@@ -54,7 +54,8 @@ export function deliver(t: Transition, app: AppRecord): void {
   if (app.innerId === undefined) return
   if (app.shown === "withdrawn") {
     t.emit({ type: "restore", innerId: app.innerId })
-    dropResend(t, app.innerId)
+    // Was it recalled before any relay had it, it has to be said again all the same.
+    if (app.unacknowledged === undefined) dropResend(t, app.innerId)
   } else if (app.event !== undefined) {
     const { expiresAt } = app
     const mls = t.group.states.get(app.stateId)?.mls

@@ -49,6 +49,32 @@ test("a message that is encrypted anew goes out in its new form only", async () 
   await carol.client.close()
 })
 
+test("who says something without a relay and leaves is heard before, by those who are far ahead, too", async () => {
+  const [carols, bobs] = [new Wire(), new Wire()]
+  const { alice, carol, groupId } = await groupOf(carols.WebSocket)
+  const bob = await startPerson([relay.url], "Bob", { WebSocket: bobs.WebSocket })
+  await alice.client.invite(groupId, [bob.npub])
+  await alice.client.sync()
+  await acceptOnly(bob)
+  await syncAll(alice, bob, carol)
+
+  carols.block(relay.url)
+  bobs.block(relay.url)
+  const said = Array.from({ length: 9 }, (_, i) => `bye ${i}`)
+  for (const content of said) await carol.client.sendMessage(groupId, { content })
+  const left = carol.client.leave(groupId)
+  for (let i = 0; i < 7; i++) await alice.client.updateGroup(groupId, { name: `name ${i}` })
+  carols.block(undefined)
+  await left
+  await syncAll(alice, carol)
+  bobs.block(undefined)
+  await syncAll(alice, bob, carol)
+  expect((await carol.client.group(groupId)).standing).toBe("left")
+  for (const { client } of [alice, bob, carol])
+    expect(await contents(client, groupId)).toEqual(said)
+  for (const person of [alice, bob, carol]) await person.client.close()
+})
+
 test("a message that was on its way when the connection broke waits for the news first", async () => {
   let isLost = false
   const sockets = new Set<NodeWebSocket>()

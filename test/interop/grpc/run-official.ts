@@ -5,6 +5,7 @@ import { spawn } from "node:child_process"
 import { readdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
+import { Client, credentials } from "@grpc/grpc-js"
 import { sharedFolder } from "../../shared-folder.ts"
 import { SUITES } from "./member.ts"
 import { serveMlsClient } from "./serve.ts"
@@ -23,6 +24,8 @@ const { values } = parseArgs({
     json: { type: "string" },
   },
 })
+
+const CONNECT_MS = 10_000
 
 interface ScriptResult {
   readonly cipher_suite: number
@@ -49,6 +52,9 @@ const names =
 const own = await Promise.all(values.peer.length > 0 ? [serve()] : [serve(), serve()])
 const clients = [...own.map(({ port }) => `127.0.0.1:${port}`), ...values.peer]
 
+// The runner would wait for ever for one that is not there.
+await Promise.all(values.peer.map(requireServer))
+
 const failures: Failure[] = []
 for (const config of names) {
   for (const suite of values.suites.split(",")) await runConfig(config, suite)
@@ -59,6 +65,17 @@ process.exitCode = failures.length > 0 ? 1 : 0
 
 function serve() {
   return serveMlsClient(0)
+}
+
+function requireServer(address: string): Promise<void> {
+  const client = new Client(address, credentials.createInsecure())
+  return new Promise((resolve, reject) => {
+    client.waitForReady(Date.now() + CONNECT_MS, (error) => {
+      client.close()
+      if (error === undefined) resolve()
+      else reject(new Error(`nobody serves at ${address}`, { cause: error }))
+    })
+  })
 }
 
 async function runConfig(config: string, suite: string): Promise<void> {

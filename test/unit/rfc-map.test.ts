@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
+import { type Rule, validationRules } from "./validation-rules.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const page = `${root}docs/rfc-map.md`
@@ -144,6 +145,12 @@ function rendered(): string {
     "",
     ...checksTable(checksOf("src/mls"), true),
     "",
+    "## Validation rules of RFC 9420",
+    "",
+    "What is refused, by section; each test builds the bad object and expects the code.",
+    "",
+    ...rulesTable(),
+    "",
     "## Modules of src/marmot",
     "",
     ...modulesTable("src/marmot"),
@@ -186,6 +193,32 @@ function checksTable(checks: readonly Check[], withSections: boolean): string[] 
   ]
 }
 
+function rulesTable(): string[] {
+  return [
+    "| § | refused | code | test |",
+    "| --- | --- | --- | --- |",
+    ...validationRules.map(
+      ({ section, refused, code, file, test: title }) =>
+        `| ${section} | ${cell(refused)} | ${code} | ${file}: ${cell(title)} |`,
+    ),
+  ]
+}
+
+/** Whether the rule's test is there and names the code: in its title, in its body, or in the rows that it is run for. */
+function isProven({ code, file, test: title }: Rule): boolean {
+  const { text } = read(`src/${file}.test.ts`)
+  const quoted = [`"${title}"`, `'${title}'`].map((each) => text.indexOf(each))
+  const at = Math.max(...quoted)
+  if (at < 0) return false
+  // The rows of `test.each` stand before the title.
+  const before = text.lastIndexOf("test", at)
+  const start = text.startsWith("test.each", before) ? before : text.lastIndexOf("test.each", at)
+  const rows = title.includes("%s") && start >= 0 ? text.slice(start, at) : ""
+  const next = /\n +(?:test|describe)[.(]|\n(?:test|describe)[.(]/.exec(text.slice(at))
+  const body = text.slice(at, next === null ? undefined : at + next.index)
+  return new RegExp(`\\b${code}\\b`).test(rows + body)
+}
+
 const list = (names: readonly string[]) => (names.length === 0 ? "–" : names.join(", "))
 const cell = (text: string) => text.replaceAll("|", "\\|")
 
@@ -205,6 +238,12 @@ describe("the map of the specifications", () => {
     expect(codes(({ meaning }) => meaning === "")).toEqual([])
     expect(codes(({ files }) => files.length === 0)).toEqual([...BY_CALLERS])
     expect(codes(({ tests }) => tests.length === 0)).toEqual([])
+  })
+
+  test("every validation rule has its code and the test that sees it", () => {
+    const codes = new Set(checksOf("src/mls").map(({ code }) => code))
+    expect(validationRules.filter(({ code }) => !codes.has(code))).toEqual([])
+    expect(validationRules.filter((rule) => !isProven(rule))).toEqual([])
   })
 
   test("docs/rfc-map.md is up to date", () => {

@@ -130,7 +130,13 @@ export const decodeTreePrivate: Decoder<TreePrivate> = (reader) => {
   const format = reader.u8()
   if (format !== FORMAT) throw new MlsError("unsupported", `stored tree key format ${format}`)
   const leaf = leafIndex(reader.u32())
-  const keys = reader.vector((r): [NodeIndex, Uint8Array] => [nodeIndex(r.u32()), r.opaque()])
+  let before = -1
+  const keys = reader.vector((r): [NodeIndex, Uint8Array] => {
+    const node = nodeIndex(r.u32())
+    if (node <= before) throw new MlsError("decode", "stored tree keys do not ascend")
+    before = node
+    return [node, r.opaque()]
+  })
   return { leafIndex: leaf, keys: new Map(keys) }
 }
 

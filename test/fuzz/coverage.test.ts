@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
+import { codecs } from "../../src/mls/codecs.fixture.ts"
 import { bytesDecoders, textDecoders, valueDecoders } from "./decoders.fixture.ts"
 
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -36,4 +37,26 @@ test("every exported decoder of marmot and nostr is fuzzed", () => {
   expect(found.filter((name) => !known.has(name))).toEqual([])
   // Nothing here that is gone there; `nameOf` is of the client.
   expect([...known].filter((name) => !found.includes(name) && name !== "nameOf")).toEqual([])
+})
+
+/** Of src/mls: what is no codec of the wire, and stored forms and trees that have tests of their own. */
+const NOT_IN_TABLE = [
+  "decodeEcdsaSignature",
+  "decodeGroupState",
+  "decodeRatchetTree",
+  "decodeSecretTree",
+]
+
+test("every codec of mls has its property tests", () => {
+  const folder = `${source}/mls`
+  const found = readdirSync(folder)
+    .filter((file) => /^[\w-]+\.ts$/.test(file))
+    .flatMap((file) => [
+      ...readFileSync(`${folder}/${file}`, "utf8").matchAll(
+        /^export (?:const|function) (decode[A-Z]\w*)/gm,
+      ),
+    ])
+    .map(([, name = ""]) => name)
+  const table = codecs.map(({ name }) => name)
+  expect(found.sort()).toEqual([...table, ...NOT_IN_TABLE].sort())
 })

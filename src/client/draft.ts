@@ -7,7 +7,7 @@ import type { ClientChange } from "./api.ts"
 export class Draft {
   /** Milliseconds since 1970: the step's one idea of the time. */
   readonly now: number
-  readonly #ops = new Map<string, StoreOp>()
+  readonly #ops = new Map<string, Write>()
   readonly #swaps: (() => void)[] = []
   readonly #effects: (() => void)[] = []
   readonly #changes = new Map<string, ClientChange>()
@@ -18,13 +18,18 @@ export class Draft {
 
   /** `undefined` deletes. The last write to a key counts. */
   put(table: TableName, key: StoreKey, value: Uint8Array | undefined): void {
-    this.#ops.set(opName(table, key), { table, key, value })
+    this.#ops.set(opName(table, key), { table, key, encode: () => value })
+  }
+
+  /** For what may be written often in one step: only the last value is encoded. `encode` must not depend on the time. */
+  putEncoded(table: TableName, key: StoreKey, encode: () => Uint8Array): void {
+    this.#ops.set(opName(table, key), { table, key, encode })
   }
 
   /** This step's own write to a key: a value, `null` for a deletion, `undefined` if there is none. */
   written(table: TableName, key: StoreKey): Uint8Array | null | undefined {
     const op = this.#ops.get(opName(table, key))
-    return op === undefined ? undefined : (op.value ?? null)
+    return op === undefined ? undefined : (op.encode() ?? null)
   }
 
   /** Lets memory follow the store. Must not throw. */
@@ -42,7 +47,15 @@ export class Draft {
   }
 
   get ops(): readonly StoreOp[] {
-    return [...this.#ops.values()]
+    return [...this.#ops.values()].map(({ table, key, encode }) => ({
+      table,
+      key,
+      value: encode(),
+    }))
+  }
+
+  get isEmpty(): boolean {
+    return this.#ops.size === 0
   }
 
   get changes(): readonly ClientChange[] {
@@ -58,4 +71,12 @@ export class Draft {
   }
 }
 
-const opName = (table: TableName, key: StoreKey) => JSON.stringify([table, key.scope, key.sort])
+interface Write {
+  readonly table: TableName
+  readonly key: StoreKey
+  readonly encode: () => Uint8Array | undefined
+}
+
+/** Different for different keys: the length says where the scope ends. */
+const opName = (table: TableName, { scope, sort }: StoreKey) =>
+  `${table} ${scope.length} ${scope} ${sort}`

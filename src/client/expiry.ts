@@ -61,7 +61,7 @@ export class Expiry {
         for (let more = true; more && !this.#closed;) {
           const { next, now, wrote } = await mailbox.run(async (draft) => {
             const due = await timeline.expire(draft, groupId)
-            return { next: due, now: draft.now / 1000, wrote: draft.ops.length > 0 }
+            return { next: due, now: draft.now / 1000, wrote: !draft.isEmpty }
           })
           this.#deleted ||= wrote
           more = next !== undefined && next <= now

@@ -19,7 +19,7 @@ import { StoredEvents } from "./stored-events.ts"
 const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
-const CHUNK = 256
+const CHUNK = 512
 /** News that wait for their turn; relays keep the others. */
 const MAX_QUEUE = 20_000
 const DRAIN_MS = 50

@@ -59,8 +59,10 @@ export class Mailbox {
     const { batch, now, onChange, log } = this.#options
     const draft = new Draft(now())
     const result = await work(draft)
-    if (draft.ops.length > 0) await batch(draft.ops)
-    if (draft.ops.length > 0) this.#steps++
+    if (!draft.isEmpty) {
+      await batch(draft.ops)
+      this.#steps++
+    }
     draft.settle()
     for (const effect of draft.effects) {
       try {

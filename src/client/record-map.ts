@@ -56,10 +56,14 @@ export interface RecordMapOptions<V> {
   sortOf?(key: string): string
 }
 
+const MAX_SORTS = 1_024
+
 /** A `StagedMap` whose values are records of one scope of a table. */
 export class RecordMap<V> {
   readonly #options: RecordMapOptions<V>
   readonly #map = new StagedMap<V>()
+  /** `sortOf` may have to hash, and some records change with every message. */
+  readonly #sorts = new Map<string, string>()
 
   constructor(options: RecordMapOptions<V>) {
     this.#options = options
@@ -87,7 +91,7 @@ export class RecordMap<V> {
   put(draft: Draft, value: V): void {
     const key = this.#options.keyOf(value)
     this.#map.set(draft, key, value)
-    draft.put(this.#options.table, this.#storeKey(key), encodeRecord(value))
+    draft.putEncoded(this.#options.table, this.#storeKey(key), () => encodeRecord(value))
   }
 
   delete(draft: Draft, key: string): void {
@@ -96,7 +100,12 @@ export class RecordMap<V> {
   }
 
   #storeKey(key: string): StoreKey {
-    return { scope: this.#options.scope, sort: this.#options.sortOf?.(key) ?? key }
+    const known = this.#sorts.get(key)
+    if (known !== undefined) return { scope: this.#options.scope, sort: known }
+    const sort = this.#options.sortOf?.(key) ?? key
+    if (this.#sorts.size >= MAX_SORTS) this.#sorts.clear()
+    this.#sorts.set(key, sort)
+    return { scope: this.#options.scope, sort }
   }
 }
 

@@ -48,6 +48,7 @@ export class Timeline {
   readonly #clock: TimelineClock
   /** Ids that a step has found to have no place. */
   readonly #absent = new WeakMap<Draft, Set<string>>()
+  readonly #newest = new WeakMap<Draft, Map<string, Promise<number | undefined>>>()
 
   constructor(store: Store, chats: Chats, clock: TimelineClock) {
     this.#store = store
@@ -247,7 +248,7 @@ export class Timeline {
   ): Promise<void> {
     const key = noticeKey(groupId, notice.digest)
     if ((await this.#stored(draft, key)) !== undefined) return
-    const seenAt = await this.#afterMessages(groupId, notice.seenAt)
+    const seenAt = await this.#afterMessages(draft, groupId, notice.seenAt)
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
       const event = rowEvent(groupId, notice, change)
@@ -258,11 +259,23 @@ export class Timeline {
   }
 
   /** Messages may be dated a little ahead of the clock; a change that comes after them is shown after them. */
-  async #afterMessages(groupId: string, seenAt: number): Promise<number> {
-    const { records } = await this.page(groupId, 1, undefined)
-    const [newest] = records
-    const next = newest === undefined ? 0 : msOf(newest) + 1
+  async #afterMessages(draft: Draft, groupId: string, seenAt: number): Promise<number> {
+    const newest = await this.#newestAt(draft, groupId)
+    const next = newest === undefined ? 0 : newest + 1
     return next > seenAt && next <= seenAt + MAX_AHEAD_MS ? next : seenAt
+  }
+
+  /** Milliseconds, as the step found it: what it writes itself is not looked at. One look a step and group. */
+  #newestAt(draft: Draft, groupId: string): Promise<number | undefined> {
+    const known = this.#newest.get(draft) ?? new Map<string, Promise<number | undefined>>()
+    this.#newest.set(draft, known)
+    const look = async () => {
+      const { records } = await this.page(groupId, 1, undefined)
+      return records[0] && msOf(records[0])
+    }
+    const newest = known.get(groupId) ?? look()
+    known.set(groupId, newest)
+    return newest
   }
 
   async withdrawNotices(draft: Draft, groupId: string, digest: StateId): Promise<void> {

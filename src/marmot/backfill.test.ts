@@ -1,9 +1,13 @@
 // Behaviour §7, §8.10: a group that seems to have gone on without us is asked for; whoever posts junk gains little.
 
 import { describe, expect, test } from "vitest"
-import { type Member, type World, worldOf } from "./engine.fixture.ts"
+import { createCommit, type MlsCrypto } from "../mls/index.ts"
+import { type Member, stateOf, type World, worldOf } from "./engine.fixture.ts"
+import { eventKey } from "./event-key.ts"
 import { sealGroupEvent } from "./group-event.ts"
+import { routeOf } from "./group-facts.ts"
 import { summary } from "./group-view.ts"
+import { mlsContext } from "./transition.ts"
 
 const MINUTE = 60_000
 const DAY = 86_400
@@ -78,6 +82,30 @@ describe("events that nothing opens", () => {
     expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
     bo.restart()
     expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
+  })
+
+  test("one is enough after a Commit whose path is broken for us", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada, bo] = people
+    const { crypto } = world
+    const encryptWithLabel: MlsCrypto["encryptWithLabel"] = async (...args) => {
+      const made = await crypto.encryptWithLabel(...args)
+      return { ...made, ciphertext: made.ciphertext.map((byte) => byte ^ 1) }
+    }
+    const state = stateOf(ada)
+    const context = mlsContext({ ...world.env, crypto: { ...crypto, encryptWithLabel } })
+    const { commit } = await createCommit(context, state, { forcePath: true })
+    const key = eventKey(crypto, state)
+    const { nostrGroupId } = routeOf(state)
+    const { seconds: createdAt, random } = world
+    const before = bo.fingerprint
+    await bo.receive(sealGroupEvent({ key, message: commit, nostrGroupId, createdAt, random }))
+    expect(bo.fingerprint).toEqual(before)
+    expect(summary(bo.group).seemsStranded).toBe(false)
+    await bo.receive(junk(world, bo))
+    expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
+    bo.restart()
+    expect(summary(bo.group).seemsStranded).toBe(true)
   })
 
   test("a message of somebody else takes the suspicion away", async () => {

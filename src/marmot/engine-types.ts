@@ -285,6 +285,8 @@ export interface MarmotGroup {
   /** Events were dropped for lack of room; ask the relays again from this time (unix seconds). */
   readonly refetchSince: number | undefined
   readonly backfill?: Backfill | undefined
+  /** Epoch of the newest state on which a member has made a Commit that others may be able to follow, and we can't. */
+  readonly unfollowed?: number | undefined
   /** How often the keys of new states were tried on `unopened`. */
   readonly sweeps?: number | undefined
   /** Earlier routing addresses that members may still use. */
@@ -445,7 +447,7 @@ export interface GroupSummary {
   readonly settled: boolean
   /**
    * Much comes that does not open, and asking the relays did not help: a suspicion, which anyone can cause. Or less does,
-   * and an admin has removed this device on a branch that has not won here.
+   * and there is a branch that this device can't follow: a suspicion that a member can cause.
    */
   readonly seemsStranded: boolean
   /** Where to listen: the current address first. */

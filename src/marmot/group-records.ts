@@ -42,6 +42,7 @@ type Head = Pick<
   | "refetchSince"
   | "backfill"
   | "sweeps"
+  | "unfollowed"
   | "priorRoutes"
 > & {
   readonly version: number
@@ -127,9 +128,9 @@ function appRecord(app: AppRecord): { readonly name: string; readonly record: Gr
 
 function headOf(group: MarmotGroup): Head {
   const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
-  const { refetchSince, backfill, sweeps, priorRoutes, disbanding, tombstone } = group
+  const { refetchSince, backfill, sweeps, unfollowed, priorRoutes, disbanding, tombstone } = group
   const gates = { leaving, disbanding, tombstone }
-  const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps }
+  const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps, unfollowed }
   const manifest: Manifest = {
     states: [...group.states.keys()],
     abandoned: [...group.abandoned.keys()],

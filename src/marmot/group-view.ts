@@ -10,6 +10,7 @@ import { featureStatus, type FeatureStatus, groupRequirements } from "./features
 import { factsOf, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, tipOf } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
+import { MAX_REWIND } from "./limits.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
 
 /**
@@ -23,7 +24,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     lifecycle: group.lifecycle,
     status: convergenceStatus(group, now),
     settled: isSettled(group),
-    seemsStranded: group.standing === "active" && (seemsStranded(group) || mayBeRemoved(group)),
+    seemsStranded: group.standing === "active" && (seemsStranded(group) || mayBeLeft(group)),
   }
   const { epoch } = tipOf(group)
   if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
@@ -46,12 +47,14 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
 }
 
 /**
- * A rival branch removes this device, and something came that it can't open. That branch can't be weighed here beyond
- * the removal, so the others may have taken it (behaviour §8.3): a suspicion, never a fact, but one that only an admin's
- * valid Commit can cause.
+ * Something came that this device can't open, and there is a branch that it can't follow: one that removes it, or one
+ * whose Commit is broken for it. It can't weigh such a branch, and the others may have taken it (behaviour §8.3): a
+ * suspicion, never a fact, but one that only a member can cause.
  */
-function mayBeRemoved(group: MarmotGroup): boolean {
+function mayBeLeft(group: MarmotGroup): boolean {
   if (group.unopened.size === 0) return false
+  const { unfollowed } = group
+  if (unfollowed !== undefined && tipOf(group).epoch - unfollowed <= MAX_REWIND) return true
   const canonical = canonicalIds(group)
   return [...group.states.values()].some(
     ({ id, edge, judged }) => judged && edge?.removedSelf === "removed" && !canonical.has(id),

@@ -232,6 +232,12 @@ async function receiveProposal(
   return verdictFor(t, id)
 }
 
+/**
+ * Its signature and membership tag were right, and what its path has for this device is broken. What it has for others
+ * may not be: no member can tell (RFC 9420 §7.5 has no proof of it), so the group may go on there without us.
+ */
+const UNFOLLOWABLE: ReadonlySet<string> = new Set(["aead_failed", "path_public_key"])
+
 async function receiveCommit(
   t: Transition,
   node: StateNode,
@@ -261,6 +267,9 @@ async function receiveCommit(
   } catch (error) {
     if (error instanceof MlsError && error.code === "unknown_proposal") {
       return deferCommit(t, node, message, id)
+    }
+    if (error instanceof MlsError && UNFOLLOWABLE.has(error.code)) {
+      t.set({ unfollowed: Math.max(node.epoch, t.group.unfollowed ?? 0) })
     }
     throw error
   }

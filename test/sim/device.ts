@@ -94,6 +94,11 @@ export class Device {
     return this.#options.index
   }
 
+  /** For what its user does without the client. */
+  get secretKey(): Uint8Array {
+    return this.#options.secretKey
+  }
+
   get isRunning(): boolean {
     return this.#life !== undefined
   }

@@ -13,6 +13,7 @@ import type { GroupState, MlsCrypto, Proposal } from "../../src/mls/index.ts"
 import { finalizeEvent } from "../../src/nostr/event.ts"
 import type { NostrEvent } from "../../src/nostr/event.ts"
 import type { Device } from "./device.ts"
+import { adminDeed } from "./hostile-admin.ts"
 import type { HostileAct } from "./plan.ts"
 import type { Rng } from "./rng.ts"
 
@@ -23,6 +24,8 @@ export interface HostileWorld {
   readonly now: number
   /** What relays hold of the group. */
   readonly stored: readonly NostrEvent[]
+  /** Of all accounts. */
+  readonly keyPackages: readonly NostrEvent[]
 }
 
 const JUNK = 60
@@ -92,6 +95,10 @@ export async function hostileEvents(
       if (isAdmin || victims.length === 0) return []
       const removed = rng.pick(victims).leafIndex
       return [seal(await commitOf([{ proposalType: proposalTypes.remove, removed }]))]
+    }
+    default: {
+      const deed = await adminDeed(device, what, state, world)
+      return deed === undefined ? [] : [seal(deed.commit), ...deed.wraps]
     }
   }
 }

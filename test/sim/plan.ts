@@ -1,15 +1,21 @@
 // What happens in a run, as plain data that its seed decides: it can be printed, and shortened item by item.
 
 import { Rng } from "./rng.ts"
-import { honestModes, relayModes } from "./sim-relay.ts"
+import { adminActs } from "./hostile-admin.ts"
+import { accountModes, groupModes, honestModes } from "./sim-relay.ts"
 import type { RelayMode } from "./sim-relay.ts"
 
 /** Devices and relays by number. Times in milliseconds. */
 export type Act =
   | { readonly type: "send"; readonly by: number; readonly times: number }
-  | { readonly type: "selfUpdate" | "rename" | "describe" | "leave"; readonly by: number }
+  | {
+      readonly type: "selfUpdate" | "rename" | "describe" | "leave" | "disband"
+      readonly by: number
+    }
   | { readonly type: "invite" | "remove"; readonly by: number; readonly subject: number }
   | { readonly type: "admins"; readonly by: number; readonly admins: readonly number[] }
+  /** The group moves to these relays, or to a new address on the old ones. */
+  | { readonly type: "reroute"; readonly by: number; readonly relays: readonly number[] }
   | { readonly type: "accept"; readonly by: number }
   | { readonly type: "kill" | "stop"; readonly by: number; readonly off: number }
   | {
@@ -58,7 +64,7 @@ export const hostileActs = [
   "junk",
   "garbage inside",
 ] as const
-export type HostileAct = (typeof hostileActs)[number]
+export type HostileAct = (typeof hostileActs)[number] | (typeof adminActs)[number]
 
 export type Item = Act & {
   /** Since the beginning of its phase. */
@@ -103,8 +109,51 @@ export function planOf(seed: number): Plan {
   const skews = accounts.map(() => (rng.chance(0.3) ? rng.int(-120_000, 120_000) : 0))
   const shape = { devices, relays, malicious, admins: [0, ...admins] }
   const phases = Array.from({ length: rng.int(2, 4) }, () => phaseOf(rng, shape))
-  return { seed, accounts, skews, relays, founders, admins, malicious, phases }
+  const plan = { seed, accounts, skews, relays, founders, admins, malicious, phases }
+  return withRarities(plan, Rng.of(seed, "rarities"))
 }
+
+/** What happens seldom, from a stream of its own: a plan is the same but for it. */
+function withRarities(plan: Plan, rng: Rng): Plan {
+  const { accounts, malicious, relays } = plan
+  const isAdmin = rng.chance(0.5)
+  const phases = plan.phases.map((items, index) => {
+    const more: Item[] = []
+    const at = () => rng.int(0, PHASE_MS)
+    for (const by of malicious) {
+      if (rng.chance(0.6)) more.push({ at: at(), type: "hostile", by, what: adminAct(rng) })
+    }
+    if (rng.chance(0.12)) {
+      const by = rng.pick([0, ...plan.admins])
+      const others = Array.from({ length: relays }, (_, relay) => relay).slice(1)
+      const targets = rng.chance(0.5) ? [] : [ANCHOR, ...rng.some(others, rng.int(0, relays - 1))]
+      more.push({ at: at(), type: "reroute", by, relays: targets })
+    }
+    if (relays > 1 && rng.chance(0.15)) {
+      const [mode, relay] = [rng.pick(accountModes), rng.int(1, relays - 1)]
+      const probability = rng.pick([0.5, 1])
+      more.push({
+        at: at(),
+        type: "mode",
+        relay,
+        mode,
+        probability,
+        lasts: rng.int(5_000, PHASE_MS),
+      })
+    }
+    const isLast = index === plan.phases.length - 1
+    if (isLast && rng.chance(0.04)) {
+      more.push({ at: at(), type: "disband", by: rng.int(0, accounts.length - 1) })
+    }
+    return [...items, ...more].sort((a, b) => a.at - b.at)
+  })
+  const admins = isAdmin ? [...new Set([...plan.admins, ...malicious])] : plan.admins
+  return { ...plan, admins: admins.filter((each) => plan.founders.includes(each)), phases }
+}
+
+/** To remove everybody is an admin's right, and leaves little to look at. */
+const adminAct = (rng: Rng) =>
+  rng.chance(0.04) ? "remove everybody" : rng.pick(adminActs.slice(0, -1))
 
 interface Shape {
   readonly devices: number
@@ -211,7 +260,7 @@ function faultOf(rng: Rng, { devices, relays }: Shape): Act {
   }
   if (dice < 0.73) return { type: "down", relay, lasts }
   if (dice < 0.88) {
-    const mode = rng.pick(relay === ANCHOR ? honestModes : relayModes)
+    const mode = rng.pick(relay === ANCHOR ? honestModes : groupModes)
     return { type: "mode", relay, mode, probability: rng.pick([0.2, 0.6, 1]), lasts }
   }
   if (dice < 0.91 && relay !== ANCHOR)

@@ -49,9 +49,10 @@ export async function check(world: World): Promise<readonly Failure[]> {
     await checkRest(world, device, view, messages, fail)
     checkBounds(device, messages, fail)
   }
-  const { knowing, strays } = sorted(await membersOf(world))
+  const { knowing, strays, victims } = sorted(world, await membersOf(world))
   for (const stray of strays) checkStray(world, knowing, stray, fail)
-  checkAgreement(world, knowing, fail)
+  for (const victim of victims) checkVictim(world, knowing, victim, fail)
+  checkAgreement(world, knowing, fail, victims)
   checkMessages(world, knowing, fail)
   checkRules(world, knowing, fail)
   return failures
@@ -71,16 +72,57 @@ export async function membersOf(world: World): Promise<readonly Member[]> {
   return members
 }
 
-/** The states of most members, and who takes itself for a member and is none in their eyes. */
-export function sorted(members: readonly Member[]) {
+/**
+ * The members by what most of them hold, who can't follow the others because a Commit is broken for them, and who takes
+ * itself for a member and is none in the eyes of the others.
+ */
+export function sorted(world: World, members: readonly Member[]) {
   const votes = (member: Member) =>
     members.filter(({ fingerprint }) => fingerprint === member.fingerprint).length
-  const [first] = members.toSorted((a, b) => votes(b) - votes(a))
-  if (first === undefined) return { knowing: members, strays: [] }
-  const isListed = (member: Member) =>
-    member === first || first.view.members.some(({ pubkey }) => pubkey === member.device.pubkey)
-  const others = members.filter((member) => member !== first && isListed(member))
-  return { knowing: [first, ...others], strays: members.filter((member) => !isListed(member)) }
+  // Whoever could take a Commit that others can't sees both branches.
+  const sees = (member: Member) =>
+    Number(members.some((other) => brokenFor(world, other, member) !== undefined))
+  const [first] = members.toSorted((a, b) => sees(b) - sees(a) || votes(b) - votes(a))
+  if (first === undefined) return { knowing: members, strays: [], victims: [] }
+  const others = members.filter((member) => member !== first)
+  const victims = others.filter((member) => brokenFor(world, member, first) !== undefined)
+  const isListed = ({ device }: Member) =>
+    first.view.members.some(({ pubkey }) => pubkey === device.pubkey)
+  const rest = others.filter((member) => !victims.includes(member))
+  return {
+    knowing: [first, ...rest.filter(isListed)],
+    strays: rest.filter((member) => !isListed(member)),
+    victims,
+  }
+}
+
+/** The state that a member of bad faith has made in the history of `first` so that `member`, who held its parent, can't enter. */
+function brokenFor(world: World, member: Member, first: Member): StateInfo | undefined {
+  const honest = new Set(
+    world.devices.filter(({ isHonest }) => isHonest).map(({ pubkey }) => pubkey),
+  )
+  const { held } = member.device.watched
+  return world.witness
+    .chain(authenticatorIn(first.fingerprint))
+    .find(
+      ({ authenticator, parent, committer, members, epoch }) =>
+        epoch > member.joinEpoch &&
+        committer !== undefined &&
+        !honest.has(committer) &&
+        members.includes(member.device.pubkey) &&
+        !held.has(authenticator) &&
+        parent !== undefined &&
+        held.has(parent),
+    )
+}
+
+/** RFC 9420 §7.5 has no proof that a path opens for everyone: who can't open it can only suspect that others did. */
+function checkVictim(world: World, [first]: readonly Member[], victim: Member, fail: Fail): void {
+  const broken = first && brokenFor(world, victim, first)
+  if (first === undefined || broken === undefined) return
+  if (first.view.epoch > broken.epoch && !victim.view.mayBeStranded) {
+    fail("divergent", `${victim.device.name} can't follow the others and suspects nothing`)
+  } else world.counts.add("devices left behind by a broken Commit")
 }
 
 /**
@@ -114,7 +156,12 @@ function checkStray(world: World, [first]: readonly Member[], stray: Member, fai
 
 type Fail = (property: Property, text: string) => void
 
-export function checkAgreement(world: World, members: readonly Member[], fail: Fail): void {
+export function checkAgreement(
+  world: World,
+  members: readonly Member[],
+  fail: Fail,
+  excused: readonly Member[] = [],
+): void {
   const [first] = members
   if (first === undefined) return
   const facts = ({ view, fingerprint }: Member) =>
@@ -136,6 +183,7 @@ export function checkAgreement(world: World, members: readonly Member[], fail: F
   for (const { pubkey } of first.view.members) {
     const devices = world.devices.filter((device) => device.pubkey === pubkey)
     if (devices.some(({ isHonest }) => !isHonest)) continue
+    if (excused.some(({ device }) => device.pubkey === pubkey)) continue
     const joined = devices.filter((device) => device.watched.group !== undefined)
     // An invitation that never came is told by "stuck": it is owed until it is sent.
     if (joined.length === 0) continue

@@ -11,7 +11,7 @@ import type { Counts } from "./counts.ts"
 import type { Rng } from "./rng.ts"
 
 /** Each with a probability of its own, for each event or question. */
-export const relayModes = [
+const relayModes = [
   /** `OK true`, and nothing is stored. */
   "lies: stored",
   /** `OK false`, but stored and handed on. */
@@ -28,8 +28,14 @@ export const relayModes = [
   "hides",
   /** EOSE comes before the stored events do. */
   "early EOSE",
+  /** What makes accounts reachable: `OK true`, and nothing is stored. */
+  "lies: account stored",
+  /** The same is left out of answers. */
+  "hides accounts",
 ] as const
 export type RelayMode = (typeof relayModes)[number]
+export const accountModes: readonly RelayMode[] = ["lies: account stored", "hides accounts"]
+export const groupModes = relayModes.filter((mode) => !accountModes.includes(mode))
 /** What an honest relay may do too. */
 export const honestModes: readonly RelayMode[] = ["rate-limits", "mute"]
 
@@ -125,10 +131,9 @@ export class SimRelay {
       ok(false, "invalid: wrong id or signature")
       return
     }
-    // What makes the account reachable is another matter than the groups: honest answers only.
     const isGroup = event.kind === 445
     if (!isGroup) {
-      this.post(event)
+      if (!this.#does("lies: account stored")) this.post(event)
       ok(true, "")
       return
     }
@@ -152,7 +157,7 @@ export class SimRelay {
     session.subscriptions.set(subscription, filters)
     const found = this.events.query(filters, { limit: 500, now: this.#seconds })
     const isLate = this.#does("early EOSE")
-    const shown = found.filter((event) => event.kind !== 445 || !this.#does("hides"))
+    const shown = found.filter(({ kind }) => !this.#does(kind === 445 ? "hides" : "hides accounts"))
     const send = (late: boolean) => {
       for (const event of shown) {
         session.send(JSON.stringify(["EVENT", subscription, event]), late)

@@ -88,4 +88,21 @@ describe("a device that was removed on one of two branches", () => {
     expect(counts["devices removed by a branch that lost"]).toBe(1)
     expect(counts["lost devices that came back"]).toBe(1)
   })
+
+  test("comes back after a Commit that was broken for it alone", async () => {
+    const plan = forkOf(
+      [],
+      { at: 1_000, type: "hostile", by: 3, what: "uneven path" },
+      { at: 9_000, type: "send", by: 0, times: 2 },
+      { at: 9_000, type: "send", by: 2, times: 2 },
+      { at: 12_000, type: "rename", by: 0 },
+      { at: 12_000, type: "rename", by: 1 },
+    )
+    const { failures, counts } = await simulate({ ...plan, malicious: [3] })
+    expect(failures).toEqual([])
+    expect(counts["devices left behind by a broken Commit"]).toBeGreaterThan(0)
+    expect(counts["lost devices that came back"]).toBe(
+      counts["devices left behind by a broken Commit"],
+    )
+  })
 })

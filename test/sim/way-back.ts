@@ -21,17 +21,21 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   const fail = (property: Property, text: string) => failures.push({ property, text })
   const lost = await lostDevices(world)
   if (lost.length === 0) return failures
-  for (const { device, isMember } of lost) await invite(world, device, isMember, fail)
+  const invited: Device[] = []
+  for (const each of lost) if (await invite(world, each, fail)) invited.push(each.device)
   const unrest = await world.rest()
   if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
   const members = await membersOf(world)
-  const { knowing } = sorted(members)
-  for (const { device } of lost) {
+  const { knowing } = sorted(world, members)
+  for (const device of invited) {
     if (!knowing.some((member) => member.device === device)) {
       fail("stuck", `${device.name} has found no way back`)
     }
   }
-  checkAgreement(world, knowing, fail)
+  // Whoever had nobody to ask is where they were.
+  const others = members.filter((member) => !invited.includes(member.device))
+  if (invited.length === lost.length) checkAgreement(world, knowing, fail)
+  else checkAgreement(world, knowing, fail, others)
   for (const { device, view, messages } of members) {
     checkShownOnce(device, messages, fail)
     checkSecrecy(world, device, messages, fail)
@@ -47,10 +51,10 @@ interface Lost {
 }
 
 async function lostDevices(world: World): Promise<readonly Lost[]> {
-  const { knowing, strays } = sorted(await membersOf(world))
+  const { knowing, strays, victims } = sorted(world, await membersOf(world))
   const [first] = knowing
   if (first === undefined) return []
-  const known = new Set(knowing.map(({ device }) => device.pubkey))
+  const known = new Set([...knowing, ...victims].map(({ device }) => device.pubkey))
   const ghosts = world.devices.filter(
     ({ isHonest, pubkey, watched }) =>
       isHonest &&
@@ -60,6 +64,10 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
   )
   return [
     ...strays.map(({ device }) => ({ device, isMember: false })),
+    ...victims.map(({ device }) => ({
+      device,
+      isMember: first.view.members.some(({ pubkey }) => pubkey === device.pubkey),
+    })),
     ...ghosts.map((device) => ({ device, isMember: true })),
   ]
 }
@@ -67,21 +75,20 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
 /** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */
 async function invite(
   world: World,
-  device: Device,
-  isMember: boolean,
+  { device, isMember }: Lost,
   fail: (property: Property, text: string) => void,
-): Promise<void> {
-  const { knowing } = sorted(await membersOf(world))
+): Promise<boolean> {
+  const { knowing } = sorted(world, await membersOf(world))
   const trusted = (await world.groupOf(device))?.members.filter(({ isAdmin }) => isAdmin) ?? []
   const admins = knowing.filter(({ view, device: { pubkey } }) =>
     view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
   )
   const admin =
     admins.find(({ device: { pubkey } }) => trusted.some((each) => each.pubkey === pubkey)) ??
-    (isMember ? admins[0] : undefined)
+    (device.watched.hasEnded ? admins[0] : undefined)
   if (admin === undefined) {
     world.counts.add("lost devices without an admin to ask")
-    return
+    return false
   }
   const done = await admin.device.call("way back", (client) =>
     isMember
@@ -89,5 +96,6 @@ async function invite(
       : client.invite(world.groupId, [device.pubkey]),
   )
   if (done === undefined) fail("stuck", `${device.name} can't be invited again`)
-  world.counts.add("lost devices that came back")
+  else world.counts.add("lost devices that came back")
+  return done !== undefined
 }

@@ -193,6 +193,15 @@ export class World {
         )
       case "leave":
         return this.#device(item.by).call("leave", (client) => client.leave(groupId))
+      case "disband":
+        return this.#device(item.by).call("disband", (client) => client.disband(groupId))
+      case "reroute": {
+        const relays = item.relays.map((index) => this.#relay(index).url)
+        const changes = relays.length === 0 ? { newAddress: true } : { relays }
+        return this.#device(item.by).call("reroute", (client) =>
+          client.updateGroup(groupId, changes),
+        )
+      }
       case "accept":
         return this.#accept(this.#device(item.by))
       case "kill":
@@ -272,15 +281,15 @@ export class World {
   async #hostile(item: Item & { readonly type: "hostile" }): Promise<void> {
     const [anchor] = this.relays
     if (anchor === undefined) return
-    const stored = anchor.events.query([{ kinds: [445] }], {
-      limit: 500,
-      now: Math.floor(this.clock.now / 1000),
-    })
+    const query = { limit: 500, now: Math.floor(this.clock.now / 1000) }
+    const stored = anchor.events.query([{ kinds: [445] }], query)
+    const keyPackages = anchor.events.query([{ kinds: [30443] }], query)
     const events = await hostileEvents(this.#device(item.by), item.what, {
       crypto: await this.#crypto(),
       rng: this.#rng,
       now: this.clock.now,
       stored,
+      keyPackages,
     })
     this.counts.add(`hostile events: ${item.what}`, events.length)
     for (const event of events) for (const relay of this.relays) relay.post(event)

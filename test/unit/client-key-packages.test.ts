@@ -195,7 +195,8 @@ describe("slots", () => {
     const url = await relay()
     const first = await person([url])
     const nsec = await first.client.revealSecretKey()
-    const second = await client([url])
+    // In one second neither package would be the fresher one.
+    const second = await client([url], { now: () => Date.now() + 2_000 })
     await second.importAccount({ nsec })
     await second.ensureReachable()
     const before = await packagesOf(url, first.pubkey)

@@ -41,17 +41,19 @@ export function withoutSecrets(state: GroupState): GroupState {
       // Two members compare it; it opens nothing.
       epochAuthenticator: state.epochSecrets.epochAuthenticator.slice(),
       initSecret: none,
+      applicationExportSecret: none,
     },
     signaturePrivateKey: none,
     proposals: new Map(),
     treePrivate: { ...state.treePrivate, keys: new Map() },
     secretTree: { ...state.secretTree, subtrees: new Map(), ratchets: new Map() },
+    exporterTree: { subtrees: new Map() },
   }
 }
 
 /** All but the signature key, which is the device's and outlives every group. */
 export function secretsOf(state: GroupState): Uint8Array[] {
-  const { epochSecrets, secretTree, treePrivate } = state
+  const { epochSecrets, secretTree, treePrivate, exporterTree } = state
   const ratchets = [...secretTree.ratchets.values()].flatMap(({ handshake, application }) => [
     handshake,
     application,
@@ -61,6 +63,7 @@ export function secretsOf(state: GroupState): Uint8Array[] {
     ...knownEventKeys(state),
     ...treePrivate.keys.values(),
     ...secretTree.subtrees.values(),
+    ...exporterTree.subtrees.values(),
     ...ratchets.flatMap(({ secret, skipped }) => [
       secret,
       ...[...skipped.values()].flatMap(({ key, nonce }) => [key, nonce]),

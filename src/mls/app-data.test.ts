@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import {
+  type AppDataLogic,
   appDataDictionary,
   appDataExtension,
   applyAppDataUpdates,
@@ -15,6 +16,7 @@ import {
   encodeSafeAad,
   requireSafeAad,
 } from "./app-data.ts"
+import { concatBytes } from "./bytes.ts"
 import { decode, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 
@@ -128,6 +130,27 @@ describe("applyAppDataUpdates", () => {
   test("without updates nothing moves", () => {
     const extensions = [appDataExtension(dictionary), other]
     expect(applyAppDataUpdates(extensions, [])).toBe(extensions)
+  })
+  test("a component's own logic folds several updates in their order, and may refuse", () => {
+    const append: AppDataLogic = (id, current, updates) => {
+      if (updates.some((update) => update.length === 0)) throw new Error(`nothing for ${id}`)
+      return concatBytes(current ?? bytes(""), ...updates)
+    }
+    const before = [appDataExtension(new Map([[7, bytes("ff")]]))]
+    const after = applyAppDataUpdates(before, [set(7, "01"), set(9, "02"), set(7, "03")], append)
+    expect([...(appDataDictionary(after) ?? [])].map(([id, data]) => [id, hex(data)])).toEqual([
+      [7, "ff0103"],
+      [9, "02"],
+    ])
+    expect(() => applyAppDataUpdates(before, [set(7, "")], append)).toThrow("nothing for 7")
+    const remove = { componentId: 7, update: undefined }
+    for (const updates of [
+      [remove, remove],
+      [set(7, "01"), remove],
+      [remove, set(7, "01")],
+    ]) {
+      expect(failure(() => applyAppDataUpdates(before, updates, append))).toBe("app_data_conflict")
+    }
   })
   test("two operations on one component are refused", () => {
     const twice = [set(7, "00"), set(7, "01")]

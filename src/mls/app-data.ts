@@ -33,6 +33,16 @@ export interface SafeAadItem {
   readonly data: Uint8Array
 }
 
+/**
+ * What a component makes of the AppDataUpdates of one commit (draft §4.7), in their order; `current`: its state, if it
+ * has any. Every member must come to the same. Refuses by throwing.
+ */
+export type AppDataLogic = (
+  componentId: number,
+  current: Uint8Array | undefined,
+  updates: readonly Uint8Array[],
+) => Uint8Array
+
 const OP_UPDATE = 1
 const OP_REMOVE = 2
 
@@ -142,24 +152,32 @@ export const encodeAppEphemeral: Encoder<AppEphemeral> = encodeComponentData
 export const decodeAppEphemeral: Decoder<AppEphemeral> = decodeComponentData
 
 /**
- * The dictionary's successor after the AppDataUpdates of one commit (§4.7). An update is the full new state.
- * At most one operation for a component, as Marmot demands; the draft would let an application fold several
- * updates. Throws `MlsError` `app_data_conflict` or `app_data_absent`.
+ * The dictionary's successor after the AppDataUpdates of one commit (§4.7). Without `logic` an update is the full new
+ * state, and there is at most one operation for a component, as Marmot demands. Throws `MlsError` `app_data_conflict` or
+ * `app_data_absent`, or what `logic` throws.
  */
 export function applyAppDataUpdates(
   extensions: readonly Extension[],
   updates: readonly AppDataUpdate[],
+  logic?: AppDataLogic,
 ): readonly Extension[] {
   if (updates.length === 0) return extensions
   const dictionary = new Map(appDataDictionary(extensions))
-  const touched = new Set<number>()
+  const byComponent = new Map<number, (Uint8Array | undefined)[]>()
   for (const { componentId, update } of updates) {
-    if (touched.has(componentId)) {
-      throw new MlsError("app_data_conflict", `two operations on component ${componentId}`)
+    byComponent.set(componentId, [...(byComponent.get(componentId) ?? []), update])
+  }
+  for (const [componentId, operations] of byComponent) {
+    const values = operations.filter((operation) => operation !== undefined)
+    // §4.7: "(a) a single remove operation or (b) one or more update operations".
+    if (operations.length > 1 && (logic === undefined || values.length < operations.length)) {
+      throw new MlsError("app_data_conflict", `several operations on component ${componentId}`)
     }
-    touched.add(componentId)
-    if (update !== undefined) dictionary.set(componentId, update)
-    else if (!dictionary.delete(componentId)) {
+    const [first] = values
+    if (first !== undefined) {
+      const next = logic?.(componentId, dictionary.get(componentId), values) ?? first
+      dictionary.set(componentId, next)
+    } else if (!dictionary.delete(componentId)) {
       throw new MlsError("app_data_absent", `component ${componentId} has no state to remove`)
     }
   }

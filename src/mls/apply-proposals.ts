@@ -16,7 +16,13 @@ import type { ProposalList } from "./proposals.ts"
 import { extensionTypes, proposalTypes, protocolVersions } from "./registry.ts"
 import { keyString, supportString } from "./tree-index.ts"
 import type { LeafIndex } from "./tree-math.ts"
-import { type RatchetTree, applyProposalsToTree, leafNode, memberCount } from "./tree.ts"
+import {
+  type RatchetTree,
+  applyProposalsToTree,
+  leafNode,
+  memberCount,
+  nonBlankLeaves,
+} from "./tree.ts"
 import { validateKeyPackages } from "./validate-key-package.ts"
 import {
   requiredCapabilities,
@@ -25,6 +31,7 @@ import {
   validateLeafNode,
   verifyLeafSignatures,
 } from "./validate-leaf.ts"
+import { missingWireFormats } from "./wire-formats.ts"
 
 /** The group before a commit. */
 export type GroupBase = Pick<GroupState, "groupContext" | "tree">
@@ -59,7 +66,7 @@ export async function applyProposals(
       throw new MlsError("reinit_version", `ReInit to version ${version}`, "12.1.5")
     }
   }
-  const extensions = nextExtensions(groupContext.extensions, list)
+  const extensions = nextExtensions(ctx, groupContext.extensions, list)
   if (extensions !== groupContext.extensions) checkGroupExtensions(extensions)
   await checkNewLeaves(ctx, state, list, extensions)
   const applied = applyProposalsToTree(tree, {
@@ -94,6 +101,7 @@ const NOT_IN_GROUP_CONTEXT: ReadonlySet<number> = new Set([
   extensionTypes.applicationId,
   extensionTypes.ratchetTree,
   extensionTypes.externalPub,
+  extensionTypes.supportedWireFormats,
 ])
 
 /** The group's external_senders, empty where it has none. Throws `MlsError` `decode`. */
@@ -107,6 +115,13 @@ function checkSupport(tree: RatchetTree, extensions: readonly Extension[]): void
   for (const { type } of extensions) {
     if (!supportedByAll(tree, "extensions", type)) {
       throw new MlsError("extension_unsupported", `not all support extension ${type}`, "12.1.7")
+    }
+  }
+  if (findExtension(extensions, extensionTypes.requiredWireFormats) !== undefined) {
+    for (const { leafNode: leaf } of nonBlankLeaves(tree)) {
+      const [format] = missingWireFormats(extensions, leaf.extensions)
+      if (format === undefined) continue
+      throw new MlsError("required_wire_formats", `not all support wire format ${format}`)
     }
   }
   const required = requiredCapabilities(extensions)
@@ -172,10 +187,14 @@ function checkPsks(ctx: MlsContext, state: GroupBase, list: ProposalList): void 
 }
 
 /** §12.1.7, then the draft's §4.7. */
-function nextExtensions(current: readonly Extension[], list: ProposalList): readonly Extension[] {
+function nextExtensions(
+  ctx: MlsContext,
+  current: readonly Extension[],
+  list: ProposalList,
+): readonly Extension[] {
   const [replaced] = list.groupContextExtensions
   if (replaced !== undefined) checkDictionary(current, replaced)
-  return applyAppDataUpdates(replaced ?? current, list.appDataUpdates)
+  return applyAppDataUpdates(replaced ?? current, list.appDataUpdates, ctx.appDataUpdates)
 }
 
 /**

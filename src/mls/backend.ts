@@ -1,9 +1,10 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
 import type { BackEnd, KemBackEnd } from "./back-end.ts"
+import { concatBytes } from "./bytes.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { encode } from "./codec.ts"
-import type { MlsCrypto, Recipient, SignatureToVerify } from "./crypto.ts"
+import type { MlsCrypto, Recipient, SignatureToVerify, SigningLabel } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { hpke } from "./hpke.ts"
 import { kemRules } from "./kem-rules.ts"
@@ -53,7 +54,7 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
   }
 
   const encryptAllWithLabel = (
-    label: string,
+    label: SigningLabel,
     context: Uint8Array,
     recipients: readonly Recipient[],
   ) => kem.sealAll(labelled(label, context), recipients)
@@ -128,7 +129,8 @@ const utf8 = (text: string) => encoder.encode(text)
 const known = new Map<string, Uint8Array>()
 
 /** The bytes of one of the few labels that there are, "MLS 1.0 " before it. */
-function labelBytes(label: string): Uint8Array {
+function labelBytes(label: SigningLabel): Uint8Array {
+  if (typeof label !== "string") return concatBytes(utf8(labels.prefix), label)
   const bytes = known.get(label) ?? utf8(labels.prefix + label)
   if (known.size < 64) known.set(label, bytes)
   return bytes
@@ -140,7 +142,7 @@ function u32(value: number): Uint8Array {
 }
 
 /** `SignContent` and `EncryptContext` (§5.1.2, §5.1.3): both are two vectors. */
-function labelled(label: string, content: Uint8Array): Uint8Array {
+function labelled(label: SigningLabel, content: Uint8Array): Uint8Array {
   return encode((writer, bytes: Uint8Array) => {
     writer.opaque(labelBytes(label))
     writer.opaque(bytes)

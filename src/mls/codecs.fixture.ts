@@ -100,6 +100,12 @@ const extensions = fc.uniqueArray(fc.record({ type: u16, data: opaque }), {
 const pskId: fc.Arbitrary<PreSharedKeyId> = fc.oneof(
   fc.record({ kind: fc.constant("external" as const), pskId: opaque, pskNonce: opaque }),
   fc.record({
+    kind: fc.constant("application" as const),
+    componentId: u16,
+    pskId: opaque,
+    pskNonce: opaque,
+  }),
+  fc.record({
     kind: fc.constant("resumption" as const),
     usage: fc.constantFrom("application" as const, "reinit" as const, "branch" as const),
     pskGroupId: opaque,

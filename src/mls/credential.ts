@@ -1,6 +1,7 @@
 // RFC 9420 §5.3: credentials.
 
 import type { Decoder, Encoder } from "./codec.ts"
+import { credentialTypes } from "./registry.ts"
 
 /**
  * A type that this build does not know is kept as it came, so that a leaf encodes to the same bytes. It is
@@ -10,9 +11,6 @@ export type Credential =
   | { readonly kind: "basic"; readonly identity: Uint8Array }
   | { readonly kind: "x509"; readonly certificates: readonly Uint8Array[] }
   | { readonly kind: "unknown"; readonly type: number; readonly data: Uint8Array }
-
-/** Registry values (§17.5). */
-const credentialTypes = { basic: 0x0001, x509: 0x0002 } as const
 
 /** The registry value of a credential's type. */
 export function credentialType(credential: Credential): number {

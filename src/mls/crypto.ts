@@ -20,9 +20,12 @@ export interface Recipient {
   readonly plaintext: Uint8Array
 }
 
+/** Without the "MLS 1.0 " prefix; bytes for labels that are no text (draft-ietf-mls-extensions §4.1). */
+export type SigningLabel = string | Uint8Array
+
 export interface SignatureToVerify {
   readonly publicKey: Uint8Array
-  readonly label: string
+  readonly label: SigningLabel
   readonly content: Uint8Array
   readonly signature: Uint8Array
 }
@@ -73,7 +76,7 @@ export interface MlsCrypto {
 
   generateSignatureKeyPair(): Promise<KeyPair>
   /** `SignWithLabel` (§5.1.2). */
-  sign(privateKey: Uint8Array, label: string, content: Uint8Array): Promise<Uint8Array>
+  sign(privateKey: Uint8Array, label: SigningLabel, content: Uint8Array): Promise<Uint8Array>
   /** `VerifyWithLabel` (§5.1.2): false for anything that is not a valid, strictly encoded signature. */
   verify(check: SignatureToVerify): Promise<boolean>
   /** The same for many at once, in order. */
@@ -88,20 +91,20 @@ export interface MlsCrypto {
   /** `EncryptWithLabel` (§5.1.3). */
   encryptWithLabel(
     publicKey: Uint8Array,
-    label: string,
+    label: SigningLabel,
     context: Uint8Array,
     plaintext: Uint8Array,
   ): Promise<HpkeCiphertext>
   /** The same for many recipients with one context, in order. What depends on the context alone is computed once. */
   encryptAllWithLabel(
-    label: string,
+    label: SigningLabel,
     context: Uint8Array,
     recipients: readonly Recipient[],
   ): Promise<HpkeCiphertext[]>
   /** `DecryptWithLabel` (§5.1.3). Throws `MlsError` `aead_failed`. */
   decryptWithLabel(
     privateKey: Uint8Array,
-    label: string,
+    label: SigningLabel,
     context: Uint8Array,
     sealed: HpkeCiphertext,
   ): Promise<Uint8Array>

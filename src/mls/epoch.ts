@@ -1,6 +1,7 @@
 // RFC 9420 §8, §12.4.2: the hashes and secrets of the epoch that a commit begins.
 
 import { MlsError } from "./error.ts"
+import { createExporterTree } from "./exporter-tree.ts"
 import type { Extension } from "./extensions.ts"
 import type { AuthenticatedContent } from "./framing.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
@@ -122,13 +123,17 @@ export interface EpochEntry {
 /** A member's state at the beginning of an epoch. */
 export function enterEpoch(entry: EpochEntry): GroupState {
   const { epoch, tree, treePrivate } = entry
-  const { encryptionSecret } = epoch.epochSecrets
+  const { encryptionSecret, applicationExportSecret } = epoch.epochSecrets
   return {
     groupContext: epoch.groupContext,
     tree,
     ownLeafIndex: treePrivate.leafIndex,
-    // §9.2: what the secret tree grows from goes, so that used message keys can't be derived again.
-    epochSecrets: { ...epoch.epochSecrets, encryptionSecret: new Uint8Array() },
+    // §9.2: what the trees grow from goes, so that used keys can't be derived again.
+    epochSecrets: {
+      ...epoch.epochSecrets,
+      encryptionSecret: new Uint8Array(),
+      applicationExportSecret: new Uint8Array(),
+    },
     confirmationTag: epoch.confirmationTag,
     interimTranscriptHash: epoch.interimTranscriptHash,
     signaturePrivateKey: entry.signaturePrivateKey,
@@ -136,5 +141,6 @@ export function enterEpoch(entry: EpochEntry): GroupState {
     reInit: entry.reInit,
     treePrivate,
     secretTree: createSecretTree(encryptionSecret, tree.nLeaves),
+    exporterTree: createExporterTree(applicationExportSecret),
   }
 }

@@ -22,6 +22,8 @@ export type MlsErrorCode =
   | "leaf_required_proposal"
   /** A leaf whose capabilities lack a credential type that the group requires. */
   | "leaf_required_credential"
+  /** A leaf that lacks a wire format that the group requires (draft-ietf-mls-extensions). */
+  | "leaf_required_wire_format"
   /** A leaf whose capabilities lack an extension type of the GroupContext. */
   | "leaf_group_extension"
   /** A leaf whose credential type some member does not support. */
@@ -84,6 +86,12 @@ export type MlsErrorCode =
   | "app_data_before_extensions"
   /** A GroupContextExtensions proposal that changes the dictionary of a group that requires AppDataUpdate. */
   | "app_data_direct_change"
+  /** A required wire format that some member does not support. */
+  | "required_wire_formats"
+  /** A component's secret of this epoch was exported before. */
+  | "component_secret_used"
+  /** A binding of a multi-credential that is wrong, or none that is supported. */
+  | "credential_binding"
   /** authenticated_data is no SafeAAD in a group that requires it. */
   | "safe_aad"
   // --- Messages to a group ---

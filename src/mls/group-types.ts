@@ -1,7 +1,9 @@
 // RFC 9420 §8, §11, §12: the values that group operations take and give.
 
+import type { AppDataLogic } from "./app-data.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import type { Credential } from "./credential.ts"
+import type { ExporterTree } from "./exporter-tree.ts"
 import type { Extension } from "./extensions.ts"
 import type { ContentType, Sender } from "./framing.ts"
 import type { KeyPackage, OwnKeyPackage } from "./key-package.ts"
@@ -34,6 +36,8 @@ export interface GroupState {
   readonly treePrivate: TreePrivate
   /** Message keys of this epoch. */
   readonly secretTree: SecretTree
+  /** Secrets of components that were not exported in this epoch yet (draft §4.4). */
+  readonly exporterTree: ExporterTree
 }
 
 /** A proposal that was received, or sent, in this epoch. */
@@ -96,6 +100,8 @@ export interface MlsContext {
   readonly auth?: AuthenticationService
   readonly psks?: PskStore
   readonly limits?: MlsLimits
+  /** Default: an update is the component's whole new state, and there is at most one. */
+  readonly appDataUpdates?: AppDataLogic
 }
 
 export interface CreateGroupOptions {
@@ -202,6 +208,8 @@ export interface ProcessedApplication {
   readonly senderCredential: Credential
   readonly authenticatedData: Uint8Array
   readonly epoch: bigint
+  /** The message's number among those of its sender in this epoch, from 0. */
+  readonly generation: number
 }
 
 export interface ProcessedProposal {
@@ -238,6 +246,8 @@ export interface EncryptOptions {
 
 export interface EncryptedApplication {
   readonly state: GroupState
+  /** The message's number among ours in this epoch, from 0. */
+  readonly generation: number
   /** An MLSMessage. */
   readonly message: Uint8Array
 }
@@ -331,7 +341,7 @@ export interface ExportGroupInfoOptions {
 
 /** A GroupState as bytes. */
 export interface EncodedGroupState {
-  /** Within an epoch this changes with the proposal cache only. */
+  /** Within an epoch this changes with the proposal cache and the components' exports only. */
   readonly epoch: Uint8Array
   /** The secret tree: changes with every message sent or received. */
   readonly messageKeys: Uint8Array

@@ -5,6 +5,7 @@ import { MlsError } from "./error.ts"
 import { checkGroupExtensions } from "./apply-proposals.ts"
 import { enterEpoch } from "./epoch.ts"
 import { mlsExporter } from "./exporter.ts"
+import { exportFromTree } from "./exporter-tree.ts"
 import type {
   CachedProposal,
   CreateGroupOptions,
@@ -161,6 +162,19 @@ export function exportSecret(
   length: number,
 ): Uint8Array {
   return mlsExporter(crypto, state.epochSecrets.exporterSecret, label, context, length)
+}
+
+/**
+ * `SafeExportSecret` (draft §4.4): the secret of a component in the state's epoch, `KDF.Nh` bytes, and the state from
+ * which it can't be had again. Throws `MlsError` `component_secret_used`, or `invalid_index` for an id that is no uint16.
+ */
+export function safeExportSecret(
+  crypto: MlsCrypto,
+  state: GroupState,
+  componentId: number,
+): { readonly secret: Uint8Array; readonly state: GroupState } {
+  const { secret, tree } = exportFromTree(crypto, state.exporterTree, componentId)
+  return { secret, state: { ...state, exporterTree: tree } }
 }
 
 /** All members by ascending leaf index. */

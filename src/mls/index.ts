@@ -9,6 +9,7 @@ export { type CipherSuite, cipherSuite } from "./suites.ts"
 export { MlsError, type MlsErrorCode } from "./error.ts"
 export {
   contentTypes,
+  credentialTypes,
   extensionTypes,
   proposalTypes,
   senderTypes,
@@ -67,6 +68,7 @@ export {
   exportSecret,
   leafNodeOf,
   members,
+  safeExportSecret,
 } from "./group.ts"
 export { peekMessage } from "./peek.ts"
 export { processAhead, processMessage } from "./process.ts"
@@ -79,6 +81,7 @@ export { joinGroup, welcomeRefs } from "./welcome.ts"
 // draft-ietf-mls-extensions: components
 export {
   type AppDataDictionary,
+  type AppDataLogic,
   type AppDataUpdate,
   type AppEphemeral,
   type SafeAadItem,
@@ -92,3 +95,48 @@ export {
   encodeComponentsList,
   encodeSafeAad,
 } from "./app-data.ts"
+export {
+  type MessageRange,
+  type ReceivedMessages,
+  appAck,
+  decodeAppAck,
+  lostMessages,
+  receivedMessages,
+  withReceived,
+} from "./app-ack.ts"
+export {
+  type ComponentCiphertext,
+  type ComponentLabel,
+  type ComponentPlaintext,
+  type ComponentSignature,
+  type ComponentSupport,
+  componentSupport,
+  isLastResort,
+  lastResortComponent,
+  missingComponents,
+  safeDecryptWithLabel,
+  safeEncryptWithLabel,
+  safeSignWithLabel,
+  safeVerifyWithLabel,
+} from "./components.ts"
+export {
+  type FramedApplicationData,
+  type MediaType,
+  type MediaTypeParameter,
+  contentMediaTypes,
+  decodeMediaTypes,
+  encodeMediaTypes,
+  frameApplicationData,
+  missingMediaTypes,
+  readApplicationData,
+} from "./media-types.ts"
+export {
+  type BindingToSign,
+  type CredentialBinding,
+  type MultiCredentialKind,
+  multiCredential,
+  multiCredentialService,
+  readMultiCredential,
+  signCredentialBinding,
+} from "./multi-credential.ts"
+export { missingWireFormats, requiredWireFormats, supportedWireFormats } from "./wire-formats.ts"

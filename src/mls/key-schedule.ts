@@ -55,6 +55,8 @@ export interface EpochSecrets {
   readonly resumptionPsk: Uint8Array
   readonly epochAuthenticator: Uint8Array
   readonly initSecret: Uint8Array
+  /** Draft §4.4: the root of the exporter tree. */
+  readonly applicationExportSecret: Uint8Array
 }
 
 export interface JoinerInput {
@@ -118,6 +120,7 @@ export function secretsOf(crypto: MlsCrypto, epochSecret: Uint8Array): EpochSecr
     resumptionPsk: derive(labels.resumption),
     epochAuthenticator: derive(labels.authentication),
     initSecret: derive(labels.init),
+    applicationExportSecret: derive(labels.applicationExport),
   }
 }
 

@@ -56,19 +56,26 @@ export function signAsMember(
   })
 }
 
+interface ProtectedContent {
+  readonly message: Uint8Array
+  readonly state: GroupState
+  /** Of the key that was used; 0 for a PublicMessage. */
+  readonly generation: number
+}
+
 /** An MLSMessage, and the state in which the key that it took is used up. */
 export async function protect(
   { crypto }: MlsContext,
   state: GroupState,
   content: AuthenticatedContent,
   padding = 0,
-): Promise<{ readonly message: Uint8Array; readonly state: GroupState }> {
+): Promise<ProtectedContent> {
   const { groupContext, epochSecrets, secretTree } = state
   if (content.wireFormat === wireFormats.publicMessage) {
     const { membershipKey } = epochSecrets
     const publicMessage = protectPublic(crypto, content, { groupContext, membershipKey })
     const { wireFormat } = content
-    return { message: encodeMlsMessage({ wireFormat, publicMessage }), state }
+    return { message: encodeMlsMessage({ wireFormat, publicMessage }), state, generation: 0 }
   }
   const { senderDataSecret } = epochSecrets
   const keys = { senderDataSecret, secretTree }
@@ -79,6 +86,7 @@ export async function protect(
       privateMessage: sealed.message,
     }),
     state: { ...state, secretTree: sealed.secretTree },
+    generation: sealed.generation,
   }
 }
 

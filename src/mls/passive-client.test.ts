@@ -58,9 +58,9 @@ describe.each(files)("%s", (file) => {
             psks: {
               // Resumption PSKs of past epochs are the caller's to keep (§8.6).
               psk: (id) =>
-                id.kind === "external"
-                  ? psks.get(bytesToHex(id.pskId))
-                  : past.get(`${bytesToHex(id.pskGroupId)}/${id.pskEpoch}`),
+                id.kind === "resumption"
+                  ? past.get(`${bytesToHex(id.pskGroupId)}/${id.pskEpoch}`)
+                  : psks.get(bytesToHex(id.pskId)),
             },
           }
           const joined = await joinGroup(ctx, {

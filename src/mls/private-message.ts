@@ -66,13 +66,19 @@ export interface MessageProtection {
   readonly secretTree: SecretTree
 }
 
+interface ProtectedMessage {
+  readonly message: PrivateMessage
+  readonly secretTree: SecretTree
+  readonly generation: number
+}
+
 /** Encrypts content of a member. `padding`: zero bytes that are appended. */
 export async function protectPrivate(
   crypto: MlsCrypto,
   authenticated: AuthenticatedContent,
   protection: MessageProtection,
   padding = 0,
-): Promise<{ readonly message: PrivateMessage; readonly secretTree: SecretTree }> {
+): Promise<ProtectedMessage> {
   const { content, auth } = authenticated
   if (content.sender.senderType !== senderTypes.member) {
     throw new MlsError("misuse", "only members send PrivateMessages", "6.3")
@@ -101,6 +107,7 @@ export async function protectPrivate(
   return {
     message: { groupId, epoch, contentType, authenticatedData, encryptedSenderData, ciphertext },
     secretTree: tree,
+    generation: key.generation,
   }
 }
 
@@ -120,17 +127,20 @@ export async function unprotectPrivate(
   message: PrivateMessage,
   protection: MessageProtection,
   options: UnprotectOptions,
-): Promise<{ readonly content: AuthenticatedContent; readonly secretTree: SecretTree }> {
+): Promise<OpenedPrivate> {
   const senderData = await openSenderData(crypto, message, protection.senderDataSecret)
   const { secretTree } = protection
   const { key, tree } = keyFor(crypto, message, { senderData, secretTree, options })
-  return { content: await openContent(crypto, message, senderData, key), secretTree: tree }
+  const content = await openContent(crypto, message, senderData, key)
+  return { content, secretTree: tree, generation: senderData.generation }
 }
 
 /** A message that was opened, and the secret tree after it. */
 export interface OpenedPrivate {
   readonly content: AuthenticatedContent
   readonly secretTree: SecretTree
+  /** Of the key that opened it. */
+  readonly generation: number
 }
 
 /**
@@ -157,7 +167,8 @@ export async function unprotectAll(
     const { key, tree } = found
     secretTree = tree
     const opened = openContent(crypto, message, senderData, key)
-    opening.push(orNothing(opened.then((content) => ({ content, secretTree: tree }))))
+    const { generation } = senderData
+    opening.push(orNothing(opened.then((content) => ({ content, secretTree: tree, generation }))))
   }
   const opened = await Promise.all(opening)
   const failed = opened.indexOf(undefined)

@@ -37,7 +37,7 @@ export async function processMessage(
   }
   if (decoded.wireFormat === wireFormats.privateMessage) {
     const opened = await openPrivate(ctx, state, decoded.privateMessage)
-    return processContent(ctx, opened.state, opened.authenticated)
+    return processContent(ctx, opened.state, opened.authenticated, opened.generation)
   }
   throw new MlsError("unexpected_message", `wire format ${decoded.wireFormat}`, "6")
 }
@@ -59,9 +59,9 @@ export async function processAhead(
     opened.map(({ content }) => succeeds(verifyContent(ctx, state, content))),
   )
   const results: ProcessedApplication[] = []
-  for (const [i, { content, secretTree }] of opened.entries()) {
+  for (const [i, { content, secretTree, generation }] of opened.entries()) {
     if (verified[i] !== true) break
-    const taking = processContent(ctx, { ...state, secretTree }, content)
+    const taking = processContent(ctx, { ...state, secretTree }, content, generation)
     if (!(await succeeds(taking))) break
     const processed = await taking
     if (processed.kind !== "application") break
@@ -111,27 +111,34 @@ function openingOf(ctx: MlsContext, { tree }: GroupState): UnprotectOptions {
   return { isMember: (leaf) => leafNode(tree, leaf) !== undefined, limits: ratchetLimits(ctx) }
 }
 
+interface VerifiedPrivate {
+  readonly authenticated: AuthenticatedContent
+  readonly state: GroupState
+  readonly generation: number
+}
+
 /** A verified PrivateMessage, and the state without the key that opened it. */
 async function openPrivate(
   ctx: MlsContext,
   state: GroupState,
   message: PrivateMessage,
-): Promise<{ readonly authenticated: AuthenticatedContent; readonly state: GroupState }> {
+): Promise<VerifiedPrivate> {
   requireSameEpoch(state, message)
-  const { content, secretTree } = await unprotectPrivate(
+  const { content, secretTree, generation } = await unprotectPrivate(
     ctx.crypto,
     message,
     keysOf(state),
     openingOf(ctx, state),
   )
   await verifyContent(ctx, state, content)
-  return { authenticated: content, state: { ...state, secretTree } }
+  return { authenticated: content, state: { ...state, secretTree }, generation }
 }
 
 async function processContent(
   ctx: MlsContext,
   state: GroupState,
   authenticated: AuthenticatedContent,
+  generation = 0,
 ): Promise<Processed> {
   const { content } = authenticated
   const { sender, authenticatedData } = content
@@ -167,6 +174,7 @@ async function processContent(
     senderCredential: leafNodeOf(state, sender.leafIndex).credential,
     authenticatedData,
     epoch: content.epoch,
+    generation,
   }
 }
 

@@ -1,4 +1,4 @@
-// RFC 9420 §8.4: pre-shared keys.
+// RFC 9420 §8.4, draft-ietf-mls-extensions-10 §4.5: pre-shared keys.
 
 import { type Decoder, type Encoder, encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
@@ -17,15 +17,25 @@ export type PreSharedKeyId =
       readonly pskEpoch: bigint
       readonly pskNonce: Uint8Array
     }
+  /** Draft §4.5: a component's. */
+  | {
+      readonly kind: "application"
+      readonly componentId: number
+      readonly pskId: Uint8Array
+      readonly pskNonce: Uint8Array
+    }
 
 /** `PSKType`. */
-const PSK_TYPES = { external: 1, resumption: 2 } as const
+const PSK_TYPES = { external: 1, resumption: 2, application: 3 } as const
 /** `ResumptionPSKUsage`, from 1. */
 const USAGES: readonly ResumptionUsage[] = ["application", "reinit", "branch"]
 
 export const encodePreSharedKeyId: Encoder<PreSharedKeyId> = (writer, value) => {
   writer.u8(PSK_TYPES[value.kind])
   if (value.kind === "external") {
+    writer.opaque(value.pskId)
+  } else if (value.kind === "application") {
+    writer.u16(value.componentId)
     writer.opaque(value.pskId)
   } else {
     writer.u8(USAGES.indexOf(value.usage) + 1)
@@ -40,6 +50,10 @@ export const decodePreSharedKeyId: Decoder<PreSharedKeyId> = (reader) => {
   const type = reader.u8()
   if (type === PSK_TYPES.external) {
     return { kind: "external", pskId: reader.opaque(), pskNonce: reader.opaque() }
+  }
+  if (type === PSK_TYPES.application) {
+    const componentId = reader.u16()
+    return { kind: "application", componentId, pskId: reader.opaque(), pskNonce: reader.opaque() }
   }
   if (type !== PSK_TYPES.resumption) throw new MlsError("decode", `PSK type ${type}`, "8.4")
   const usage = USAGES[reader.u8() - 1]

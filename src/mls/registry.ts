@@ -45,6 +45,16 @@ export const extensionTypes = {
   externalPub: 0x0004,
   externalSenders: 0x0005,
   appDataDictionary: 0x0006,
+  supportedWireFormats: 0x0007,
+  requiredWireFormats: 0x0008,
+} as const
+
+/** `CredentialType` (§17.5; draft §7.4). */
+export const credentialTypes = {
+  basic: 0x0001,
+  x509: 0x0002,
+  multi: 0x0003,
+  weakMulti: 0x0004,
 } as const
 
 /** Every label string; those with a version prefix say so here and nowhere else. */
@@ -82,4 +92,8 @@ export const labels = {
   nonce: "nonce",
   secret: "secret",
   externalInit: "MLS 1.0 external init secret",
+  /** Of the draft: §4.1, §4.4, §6.5. */
+  component: "MLS Component",
+  applicationExport: "application_export",
+  credentialBinding: "CredentialBindingTBS",
 } as const

@@ -14,7 +14,12 @@ import {
   testContext,
   stored,
 } from "./group.fixture.ts"
-import { createProposal, createUpdateProposal, encryptApplication } from "./group.ts"
+import {
+  createProposal,
+  createUpdateProposal,
+  encryptApplication,
+  safeExportSecret,
+} from "./group.ts"
 import type { EncodedGroupState, GroupState, MlsContext } from "./group-types.ts"
 import { processMessage } from "./process.ts"
 import { proposalTypes } from "./registry.ts"
@@ -105,10 +110,24 @@ describe("state_decode", () => {
 
   test("another version", async () => {
     const [epoch, messageKeys] = [encoded.epoch.slice(), encoded.messageKeys.slice()]
-    epoch[1] = 2
-    messageKeys[1] = 2
-    expect(await decoding({ epoch })).toBe("state_decode")
-    expect(await decoding({ messageKeys })).toBe("state_decode")
+    for (const [epochFormat, keysFormat] of [
+      [3, 2],
+      [0, 0],
+    ] as const) {
+      epoch[1] = epochFormat
+      messageKeys[1] = keysFormat
+      expect(await decoding({ epoch })).toBe("state_decode")
+      expect(await decoding({ messageKeys })).toBe("state_decode")
+    }
+  })
+  test("the first format, without an exporter tree, is read: no component gets a secret from it", () => {
+    // The tree's vector: one byte for its length, then the root and a secret of 32 bytes.
+    const epoch = encoded.epoch.slice(0, -38).with(1, 1)
+    const old = decodeGroupState({ epoch, messageKeys: encoded.messageKeys })
+    expect(old).toEqual({ ...decodeGroupState(encoded), exporterTree: { subtrees: new Map() } })
+    expect(() => safeExportSecret(ctx.crypto, old, 1)).toThrow(
+      expect.objectContaining({ code: "component_secret_used" }),
+    )
   })
   test("halves of different epochs, groups or sizes", async () => {
     const added = await keyPackageOf(ctx.crypto, "d")

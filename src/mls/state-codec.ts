@@ -3,6 +3,7 @@
 import { bytesToHex, equalBytes } from "./bytes.ts"
 import { type Decoder, type Encoder, type Reader, Writer, decode, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
+import { decodeExporterTree, encodeExporterTree } from "./exporter-tree.ts"
 import { type Sender, decodeSender, encodeSender } from "./framing.ts"
 import type { CachedProposal, EncodedGroupState, GroupState, OwnUpdate } from "./group-types.ts"
 import {
@@ -17,8 +18,10 @@ import { decodeSecretTree, encodeSecretTree } from "./secret-tree.ts"
 import { decodeTreePrivate, encodeTreePrivate } from "./tree-private.ts"
 import { leafNode } from "./tree.ts"
 
-/** First two bytes of each of the two byte strings. */
+/** First two bytes of the message keys. */
 const FORMAT = 1
+/** First two bytes of the epoch. Of the first format, an exporter tree is missing. */
+const EPOCH_FORMAT = 2
 
 /** Leaves of the largest tree that is read back. */
 const MAX_LEAVES = 2 ** 20
@@ -67,7 +70,7 @@ export function decodeGroupState(encoded: EncodedGroupState): GroupState {
 
 function encodeEpoch(state: GroupState): Uint8Array {
   const epoch = new Writer()
-  epoch.u16(FORMAT)
+  epoch.u16(EPOCH_FORMAT)
   epoch.optional(state.reInit, encodeReInit)
   encodeGroupContext(epoch, state.groupContext)
   epoch.opaque(encodeRatchetTree(state.tree))
@@ -77,6 +80,7 @@ function encodeEpoch(state: GroupState): Uint8Array {
   epoch.opaque(state.confirmationTag)
   epoch.opaque(state.interimTranscriptHash)
   epoch.vector(state.proposals.values(), encodeCached)
+  encodeExporterTree(epoch, state.exporterTree)
   return epoch.finish()
 }
 
@@ -111,7 +115,7 @@ function join(epoch: StoredEpoch, keys: StoredKeys): GroupState {
 }
 
 const decodeEpoch: Decoder<StoredEpoch> = (reader) => {
-  requireFormat(reader)
+  const format = requireFormat(reader, EPOCH_FORMAT)
   const reInit = reader.optional(decodeReInit)
   const groupContext: GroupContext = decodeGroupContext(reader)
   const tree = decodeRatchetTree(reader.opaque(), MAX_LEAVES)
@@ -129,11 +133,12 @@ const decodeEpoch: Decoder<StoredEpoch> = (reader) => {
     proposals: new Map(
       reader.vector(decodeCached).map((cached) => [bytesToHex(cached.ref), cached]),
     ),
+    exporterTree: format === 1 ? { subtrees: new Map() } : decodeExporterTree(reader),
   }
 }
 
 const decodeMessageKeys: Decoder<StoredKeys> = (reader) => {
-  requireFormat(reader)
+  requireFormat(reader, FORMAT)
   return {
     groupId: reader.opaque(),
     epoch: reader.u64(),
@@ -141,9 +146,12 @@ const decodeMessageKeys: Decoder<StoredKeys> = (reader) => {
   }
 }
 
-function requireFormat(reader: Reader): void {
+function requireFormat(reader: Reader, newest: number): number {
   const format = reader.u16()
-  if (format !== FORMAT) throw new MlsError("state_decode", `stored state format ${format}`)
+  if (format < 1 || format > newest) {
+    throw new MlsError("state_decode", `stored state format ${format}`)
+  }
+  return format
 }
 
 function decodeSecrets(reader: Reader): EpochSecrets {
@@ -157,6 +165,7 @@ function decodeSecrets(reader: Reader): EpochSecrets {
     resumptionPsk: reader.opaque(),
     epochAuthenticator: reader.opaque(),
     initSecret: reader.opaque(),
+    applicationExportSecret: new Uint8Array(),
   }
 }
 

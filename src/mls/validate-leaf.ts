@@ -16,6 +16,7 @@ import { extensionTypes, protocolVersions } from "./registry.ts"
 import { type CapabilityKind, keyString, supportString, typeString } from "./tree-index.ts"
 import type { LeafIndex } from "./tree-math.ts"
 import { type RatchetTree, leafNode as leafNodeAt, memberCount } from "./tree.ts"
+import { missingWireFormats } from "./wire-formats.ts"
 
 /** Signatures given to one `verifyAll`. */
 const SIGNATURE_BATCH = 512
@@ -202,6 +203,13 @@ function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void
       must(supports(leaf, kind, type), code, `the leaf lacks the required ${kind} ${type}`)
     }
   }
+  // Draft §5: "wire formats that are mandatory for all MLS members of the group to support".
+  const [format] = missingWireFormats(groupExtensions, leaf.extensions)
+  must(
+    format === undefined,
+    "leaf_required_wire_format",
+    `the leaf lacks the required wire format ${format}`,
+  )
   // §7.2: a member supports all extensions of the GroupContext.
   for (const { type } of groupExtensions) {
     must(

@@ -57,9 +57,9 @@ export class Psks {
 
   psk(id: PreSharedKeyId): Uint8Array | undefined {
     return this.#secrets.get(
-      id.kind === "external"
-        ? `external ${hex(id.pskId)}`
-        : `resumption ${hex(id.pskGroupId)} ${id.pskEpoch}`,
+      id.kind === "resumption"
+        ? `resumption ${hex(id.pskGroupId)} ${id.pskEpoch}`
+        : `${id.kind} ${hex(id.pskId)}`,
     )
   }
 }

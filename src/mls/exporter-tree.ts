@@ -1,0 +1,88 @@
+// draft-ietf-mls-extensions-10 §4.4: the Exporter Tree, one secret for each component and epoch, each given out once.
+
+import { type Decoder, type Encoder } from "./codec.ts"
+import type { MlsCrypto } from "./crypto.ts"
+import { MlsError } from "./error.ts"
+import { labels } from "./registry.ts"
+import {
+  type NodeIndex,
+  directPath,
+  leafIndex,
+  leafToNode,
+  left,
+  nodeIndex,
+  nodeWidth,
+  right,
+  root,
+} from "./tree-math.ts"
+
+/** "an Exporter Tree always has 2^16 leaves": one for each ComponentID. */
+const LEAVES = 2 ** 16
+
+/**
+ * A value: exporting a secret gives its successor, from which that secret can't be had any more (§9.2 of RFC 9420).
+ * Holds the secrets of the largest subtrees of which nothing was exported.
+ */
+export interface ExporterTree {
+  readonly subtrees: ReadonlyMap<NodeIndex, Uint8Array>
+}
+
+/** The tree of an epoch; its root is that epoch's `application_export_secret`. */
+export function createExporterTree(applicationExportSecret: Uint8Array): ExporterTree {
+  return { subtrees: new Map([[root(LEAVES), applicationExportSecret]]) }
+}
+
+/**
+ * The secret of a component, `KDF.Nh` bytes, and the tree without it. Throws `MlsError` `component_secret_used` if it was
+ * exported before, `invalid_index` for an id that is no uint16.
+ */
+export function exportFromTree(
+  crypto: MlsCrypto,
+  tree: ExporterTree,
+  componentId: number,
+): { readonly secret: Uint8Array; readonly tree: ExporterTree } {
+  if (!Number.isInteger(componentId) || componentId < 0 || componentId >= LEAVES) {
+    throw new MlsError("invalid_index", `component ${componentId}`)
+  }
+  const leaf = leafToNode(leafIndex(componentId))
+  const subtrees = new Map(tree.subtrees)
+  const size = crypto.suite.hash.size
+  for (const above of [...directPath(leaf, LEAVES)].reverse()) {
+    const secret = subtrees.get(above)
+    if (secret === undefined) continue
+    subtrees.set(left(above), crypto.expandWithLabel(secret, labels.tree, LEFT, size))
+    subtrees.set(right(above), crypto.expandWithLabel(secret, labels.tree, RIGHT, size))
+    subtrees.delete(above)
+  }
+  const secret = subtrees.get(leaf)
+  // "MUST regard that component's exported secret as 'consumed'".
+  if (secret === undefined) {
+    throw new MlsError(
+      "component_secret_used",
+      `the secret of component ${componentId} was exported`,
+    )
+  }
+  subtrees.delete(leaf)
+  return { secret, tree: { subtrees } }
+}
+
+const [LEFT, RIGHT] = [new TextEncoder().encode("left"), new TextEncoder().encode("right")]
+
+/** The stored form. Secret. */
+export const encodeExporterTree: Encoder<ExporterTree> = (writer, value) => {
+  writer.vector(value.subtrees, (w, [node, secret]) => {
+    w.u32(node)
+    w.opaque(secret)
+  })
+}
+
+/** Throws `MlsError` `decode`. */
+export const decodeExporterTree: Decoder<ExporterTree> = (reader) => ({
+  subtrees: new Map(
+    reader.vector((r) => {
+      const node = r.u32()
+      if (node >= nodeWidth(LEAVES)) throw new MlsError("decode", `no node ${node} in the tree`)
+      return [nodeIndex(node), r.opaque()] as const
+    }),
+  ),
+})

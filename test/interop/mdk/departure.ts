@@ -6,6 +6,9 @@ import type { Member } from "./member.ts"
 import { equal, eventually } from "./report.ts"
 import { agree, heard, sameHistory, talk } from "./together.ts"
 
+/** MDK lets a good minute pass before it commits someone's SelfRemove. */
+const LEAVING_PATIENCE_MS = 300_000
+
 export async function departure(scene: Scene): Promise<void> {
   const { cast, groupId, step } = scene
   const { founder, friend, third, fourth } = cast
@@ -55,7 +58,7 @@ export async function departure(scene: Scene): Promise<void> {
   await step(`${third.name} leaves`, async () => {
     await third.leave(groupId)
     const members = two.map(({ pubkey }) => pubkey).sort()
-    await agree(groupId, two, { members })
+    await agree(groupId, two, { members }, LEAVING_PATIENCE_MS)
     await gone(groupId, third)
     await talk(groupId, two, "two again")
   })
@@ -64,7 +67,7 @@ export async function departure(scene: Scene): Promise<void> {
     await founder.demote(groupId, founder)
     await agree(groupId, two, { admins: [friend.pubkey] })
     await founder.leave(groupId)
-    await agree(groupId, [friend], { members: [friend.pubkey] })
+    await agree(groupId, [friend], { members: [friend.pubkey] }, LEAVING_PATIENCE_MS)
     await gone(groupId, founder)
   })
 }

@@ -8,6 +8,7 @@ export async function agree(
   groupId: string,
   members: readonly Member[],
   expected: Partial<GroupFacts> = {},
+  atLeastMs = 0,
 ): Promise<GroupFacts> {
   return eventually(async () => {
     const all = await Promise.all(members.map((member) => member.facts(groupId)))
@@ -18,7 +19,7 @@ export async function agree(
     }
     equal({ ...first, ...expected }, first, "the group is not as expected")
     return first
-  })
+  }, atLeastMs)
 }
 
 /** Each says something, and each of them reads it: they are in one epoch with one secret. */

@@ -17,6 +17,7 @@ const MOST_MEMBERS = 7
 export const SUITES = [
   { suite: 0x0001, peerSuite: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519" },
   { suite: 0x0002, peerSuite: "MLS_128_DHKEMP256_AES128GCM_SHA256_P256" },
+  { suite: 0x0003, peerSuite: "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519" },
   { suite: 0xf00d, peerSuite: "MLS_256_XWING_AES256GCM_SHA512_Ed25519" },
 ] as const
 

@@ -117,6 +117,10 @@ export type MlsErrorCode =
   | "confirmation_tag"
   /** The group was reinitialised: nothing more happens in it (§11.2). */
   | "group_reinitialised"
+  /** More messages, or a longer one, than may be encrypted in one epoch (§15.2). */
+  | "sending_limit"
+  /** Application data while proposals wait to be committed, where the context forbids it (§12.4). */
+  | "proposals_pending"
   /** More cached proposals than the limit. */
   | "too_many_proposals"
   /** A commit refers to a proposal that this state has not seen. */

@@ -89,7 +89,15 @@ export interface MlsLimits {
   readonly outOfOrder?: number
   /** Generations that one message may skip. Default 1,000. */
   readonly forward?: number
+  /**
+   * PrivateMessages of ours in one epoch (§15.2). Default 2^24. Each has a key of its own, so that the bound of its AEAD
+   * on one key is a bound on the message's length: 64 MiB is 2^22 blocks of AES, of 2^32 that GCM allows.
+   */
+  readonly maxSent?: number
 }
+
+/** Zero bytes to append to a content of `length` bytes (§6.3.1, §15.1). */
+export type PaddingPolicy = (length: number) => number
 
 /** What every operation gets from outside. */
 export interface MlsContext {
@@ -102,6 +110,13 @@ export interface MlsContext {
   readonly limits?: MlsLimits
   /** Default: an update is the component's whole new state, and there is at most one. */
   readonly appDataUpdates?: AppDataLogic
+  /** Of PrivateMessages for which the call names no padding. Default: none. */
+  readonly padding?: PaddingPolicy
+  /**
+   * §12.4: "commit the pending proposals before sending application data". True: `encryptApplication` refuses while there
+   * are any. Default: the caller sees to it.
+   */
+  readonly commitBeforeSending?: boolean
 }
 
 export interface CreateGroupOptions {
@@ -240,7 +255,7 @@ export interface IdentifiedSender {
 
 export interface EncryptOptions {
   readonly authenticatedData?: Uint8Array
-  /** Zero bytes appended inside the encryption (§6.3.1). Default 0. */
+  /** Zero bytes appended inside the encryption (§6.3.1). Default: what the context's policy says. */
   readonly padding?: number
 }
 

@@ -39,6 +39,8 @@ import { type Member, createTree, leafNode, nonBlankLeaves } from "./tree.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 
 const MAX_CACHED_PROPOSALS = 1000
+/** What `processMessage` looks at, unless it is told otherwise. */
+const MAX_MESSAGE_SIZE = 2 ** 26
 
 /**
  * A group with one member, in epoch 0. `groupId` is the caller's, who makes it unique. Throws `MlsError`
@@ -135,8 +137,8 @@ export async function createUpdateProposal(
 }
 
 /**
- * An application message to the group, as a PrivateMessage. Throws `MlsError` `group_reinitialised` or
- * `safe_aad`.
+ * An application message to the group, as a PrivateMessage. Throws `MlsError` `group_reinitialised`, `safe_aad`,
+ * `sending_limit`, or `proposals_pending` where the context asks for it.
  */
 export async function encryptApplication(
   ctx: MlsContext,
@@ -145,6 +147,13 @@ export async function encryptApplication(
   options: EncryptOptions = {},
 ): Promise<EncryptedApplication> {
   requireActive(state)
+  // §12.4: "a member MUST commit" the proposals that it has received before it sends application data.
+  if (ctx.commitBeforeSending === true && state.proposals.size > 0) {
+    throw new MlsError("proposals_pending", "there are proposals to commit first", "12.4")
+  }
+  if (data.length > (ctx.limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
+    throw new MlsError("sending_limit", `a message of ${data.length} bytes`, "15.2")
+  }
   const content = await signAsMember(ctx, state, {
     body: { contentType: contentTypes.application, applicationData: data },
     wireFormat: wireFormats.privateMessage,

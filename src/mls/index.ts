@@ -59,6 +59,16 @@ export { requiredCapabilities, supports } from "./validate-leaf.ts"
 export { createCommit } from "./commit-create.ts"
 export { joinByExternalCommit } from "./external.ts"
 export { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
+export {
+  type EpochRetention,
+  type EpochWindow,
+  type ProcessedInWindow,
+  advanceEpoch,
+  openEpochWindow,
+  processInWindow,
+  windowPsks,
+} from "./epoch-window.ts"
+export { greaseExtension, greaseValues, withGrease } from "./grease.ts"
 export { exportGroupInfo, exportRatchetTree } from "./group-info.ts"
 export {
   createGroup,
@@ -71,6 +81,7 @@ export {
   safeExportSecret,
 } from "./group.ts"
 export { peekMessage } from "./peek.ts"
+export { paddingTo } from "./private-message.ts"
 export { processAhead, processMessage } from "./process.ts"
 export { inspectGroup } from "./public-group.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"

@@ -12,12 +12,15 @@ import {
   encodeAuthenticatedContent,
   framedContentTbs,
 } from "./framing.ts"
-import type { GroupState, HandshakeWireFormat, MlsContext } from "./group-types.ts"
+import type { GroupState, HandshakeWireFormat, MlsContext, PaddingPolicy } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
 import { encodeMlsMessage } from "./message.ts"
 import { protectPrivate } from "./private-message.ts"
 import { protectPublic } from "./public-message.ts"
 import { labels, senderTypes, wireFormats } from "./registry.ts"
+
+/** Messages that a member encrypts in one epoch. */
+const MAX_SENT = 2 ** 24
 
 export interface ContentToSign {
   readonly body: FramedBody
@@ -65,11 +68,12 @@ interface ProtectedContent {
 
 /** An MLSMessage, and the state in which the key that it took is used up. */
 export async function protect(
-  { crypto }: MlsContext,
+  ctx: MlsContext,
   state: GroupState,
   content: AuthenticatedContent,
-  padding = 0,
+  padding: number | PaddingPolicy = ctx.padding ?? 0,
 ): Promise<ProtectedContent> {
+  const { crypto } = ctx
   const { groupContext, epochSecrets, secretTree } = state
   if (content.wireFormat === wireFormats.publicMessage) {
     const { membershipKey } = epochSecrets
@@ -77,6 +81,7 @@ export async function protect(
     const { wireFormat } = content
     return { message: encodeMlsMessage({ wireFormat, publicMessage }), state, generation: 0 }
   }
+  requireSendingAllowed(ctx, state)
   const { senderDataSecret } = epochSecrets
   const keys = { senderDataSecret, secretTree }
   const sealed = await protectPrivate(crypto, content, keys, padding)
@@ -87,6 +92,15 @@ export async function protect(
     }),
     state: { ...state, secretTree: sealed.secretTree },
     generation: sealed.generation,
+  }
+}
+
+/** §15.2: "senders MUST NOT encrypt more data than permitted by the security bounds of the AEAD". */
+function requireSendingAllowed({ limits }: MlsContext, state: GroupState): void {
+  const own = state.secretTree.ratchets.get(state.ownLeafIndex)
+  const sent = own === undefined ? 0 : own.handshake.generation + own.application.generation
+  if (sent >= (limits?.maxSent ?? MAX_SENT)) {
+    throw new MlsError("sending_limit", `${sent} messages in one epoch: commit first`, "15.2")
   }
 }
 

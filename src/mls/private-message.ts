@@ -1,5 +1,6 @@
 // RFC 9420 §6.3: PrivateMessage, encrypted with the sender's ratchet.
 
+import { concatBytes } from "./bytes.ts"
 import { type Decoder, type Encoder, Reader, Writer, decode, encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -13,6 +14,7 @@ import {
   encodeAuthData,
   encodeBody,
 } from "./framing.ts"
+import type { PaddingPolicy } from "./group-types.ts"
 import { contentTypes, labels, senderTypes, wireFormats } from "./registry.ts"
 import {
   type MessageKey,
@@ -72,12 +74,21 @@ interface ProtectedMessage {
   readonly generation: number
 }
 
+/**
+ * A policy that brings contents to multiples of `block` bytes, so that their length says less. Throws `MlsError` `misuse`
+ * for a block that is no positive integer.
+ */
+export function paddingTo(block: number): PaddingPolicy {
+  if (!Number.isInteger(block) || block < 1) throw new MlsError("misuse", `blocks of ${block}`)
+  return (length) => (block - (length % block)) % block
+}
+
 /** Encrypts content of a member. `padding`: zero bytes that are appended. */
 export async function protectPrivate(
   crypto: MlsCrypto,
   authenticated: AuthenticatedContent,
   protection: MessageProtection,
-  padding = 0,
+  padding: number | PaddingPolicy = 0,
 ): Promise<ProtectedMessage> {
   const { content, auth } = authenticated
   if (content.sender.senderType !== senderTypes.member) {
@@ -89,10 +100,12 @@ export async function protectPrivate(
   const plaintext = new Writer()
   encodeBody(plaintext, content)
   encodeAuthData(plaintext, auth)
-  plaintext.fixed(new Uint8Array(padding))
+  const unpadded = plaintext.finish()
+  const zeros = typeof padding === "number" ? padding : padding(unpadded.length)
+  const padded = concatBytes(unpadded, new Uint8Array(zeros))
   const nonce = guarded(key.nonce, reuseGuard)
   const aad = encode(encodeContentAad, content)
-  const ciphertext = await crypto.aeadSeal(key.key, nonce, aad, plaintext.finish()).finally(() => {
+  const ciphertext = await crypto.aeadSeal(key.key, nonce, aad, padded).finally(() => {
     wipe(key)
   })
   const senderData = { leaf, generation: key.generation, reuseGuard }

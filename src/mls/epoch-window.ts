@@ -1,0 +1,95 @@
+// RFC 9420 §8.6, §9.2, §15.3: past epochs, kept for messages that come late and for their resumption PSKs, and for no longer.
+
+import { equalBytes } from "./bytes.ts"
+import type { GroupState, MlsContext, Processed, PskStore } from "./group-types.ts"
+import { peekMessage } from "./peek.ts"
+import { processMessage } from "./process.ts"
+import { contentTypes } from "./registry.ts"
+
+/** A group's current epoch and what is left of those before. A value, as `GroupState`. */
+export interface EpochWindow {
+  readonly current: GroupState
+  /** The newest first: application messages of these epochs can still be read. */
+  readonly past: readonly GroupState[]
+  /** The newest first. */
+  readonly resumptionPsks: readonly ResumptionSecret[]
+}
+
+interface ResumptionSecret {
+  readonly groupId: Uint8Array
+  readonly epoch: bigint
+  readonly secret: Uint8Array
+}
+
+export interface EpochRetention {
+  /** Past epochs whose messages can be read. Default 3: forward secrecy begins that many epochs back. */
+  readonly epochs?: number
+  /** Past epochs whose resumption PSKs are kept. Default 16. */
+  readonly resumptionPsks?: number
+}
+
+/** A window that begins with this epoch, as after founding or joining. */
+export function openEpochWindow(state: GroupState): EpochWindow {
+  return { current: state, past: [], resumptionPsks: [] }
+}
+
+/** The window after a commit: `next` is current, and what is older than `retention` allows is not in it any more. */
+export function advanceEpoch(
+  window: EpochWindow,
+  next: GroupState,
+  { epochs = 3, resumptionPsks = 16 }: EpochRetention = {},
+): EpochWindow {
+  const { groupContext, epochSecrets } = window.current
+  const { groupId, epoch } = groupContext
+  const resumption = { groupId, epoch, secret: epochSecrets.resumptionPsk }
+  return {
+    current: next,
+    past: [window.current, ...window.past].slice(0, epochs),
+    resumptionPsks: [resumption, ...window.resumptionPsks].slice(0, resumptionPsks),
+  }
+}
+
+export interface ProcessedInWindow {
+  readonly processed: Processed
+  /** With the state that was changed. A commit changes nothing here: the caller advances, or does not. */
+  readonly window: EpochWindow
+}
+
+/**
+ * `processMessage` with the state of the message's epoch. Of a past epoch only application messages are taken. Throws as
+ * `processMessage`, `wrong_epoch` also for an epoch that is no longer kept and for a past epoch's handshake.
+ */
+export async function processInWindow(
+  ctx: MlsContext,
+  window: EpochWindow,
+  message: Uint8Array,
+): Promise<ProcessedInWindow> {
+  const asked = { ...ctx, psks: windowPsks(window, ctx.psks) }
+  const peeked = peekMessage(message)
+  const at = window.past.findIndex(({ groupContext }) => groupContext.epoch === peeked.epoch)
+  const state = peeked.contentType === contentTypes.application ? window.past[at] : undefined
+  const processed = await processMessage(asked, state ?? window.current, message)
+  if (processed.kind === "commit") return { processed, window }
+  return {
+    processed,
+    window:
+      state === undefined
+        ? { ...window, current: processed.state }
+        : { ...window, past: window.past.with(at, processed.state) },
+  }
+}
+
+/** The window's resumption PSKs (§8.6), and of what it does not hold those of `others`. */
+export function windowPsks({ resumptionPsks }: EpochWindow, others?: PskStore): PskStore {
+  return {
+    psk(id) {
+      const found =
+        id.kind === "resumption"
+          ? resumptionPsks.find(
+              ({ groupId, epoch }) => epoch === id.pskEpoch && equalBytes(groupId, id.pskGroupId),
+            )
+          : undefined
+      return found?.secret ?? others?.psk(id)
+    },
+  }
+}

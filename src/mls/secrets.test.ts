@@ -17,7 +17,13 @@ import {
   stored,
   testContext,
 } from "./group.fixture.ts"
-import { createGroup, createProposal, createUpdateProposal, encryptApplication } from "./group.ts"
+import {
+  createGroup,
+  createProposal,
+  createUpdateProposal,
+  encryptApplication,
+  safeExportSecret,
+} from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { aliveOf, foundIn } from "./heap.fixture.ts"
@@ -87,6 +93,8 @@ function heldBy(state: GroupState): Set<string> {
       ...state.secretTree.subtrees.values(),
       ...ratchets.map(({ secret }) => secret),
       ...ratchets.flatMap(({ skipped }) => [...skipped.values()].flatMap((k) => [k.key, k.nonce])),
+      // Draft §4.4: of subtrees of the Exporter Tree of which nothing was exported.
+      ...state.exporterTree.subtrees.values(),
     ].map(bytesToHex),
   )
 }
@@ -221,6 +229,23 @@ describe.each(backends)("secrets whose time is over, %s", (backend: Backend) => 
     for (const label of ["subtree", "used", "waiting", "ratchet secret"])
       expect(made).toContain(label)
     expect(made.filter((label) => label === "ratchet nonce").length).toBeGreaterThan(2)
+    await expectGone(over, states)
+  })
+
+  test("a component's secret that was given out: itself, and the nodes above it", async () => {
+    await start(["alice", "bob"])
+    const whole = named("root", ...at(0).exporterTree.subtrees.values())
+    states = [at(0)]
+    await expectThere(whole, states)
+    const given: Recorded = new Map()
+    const take = (): void => {
+      const { secret, state } = safeExportSecret(ctx.crypto, at(0), 0x8009)
+      given.set(bytesToHex(secret), "given out")
+      states = [state]
+    }
+    take()
+    const over = without(new Map([...record, ...whole, ...given]), states)
+    for (const label of ["root", "given out"]) expect([...over.values()]).toContain(label)
     await expectGone(over, states)
   })
 

@@ -88,12 +88,12 @@ describe("events that nothing opens", () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people
     const { crypto } = world
-    const encryptWithLabel: MlsCrypto["encryptWithLabel"] = async (...args) => {
-      const made = await crypto.encryptWithLabel(...args)
-      return { ...made, ciphertext: made.ciphertext.map((byte) => byte ^ 1) }
+    const encryptAllWithLabel: MlsCrypto["encryptAllWithLabel"] = async (...args) => {
+      const made = await crypto.encryptAllWithLabel(...args)
+      return made.map((each) => ({ ...each, ciphertext: each.ciphertext.map((byte) => byte ^ 1) }))
     }
     const state = stateOf(ada)
-    const context = mlsContext({ ...world.env, crypto: { ...crypto, encryptWithLabel } })
+    const context = mlsContext({ ...world.env, crypto: { ...crypto, encryptAllWithLabel } })
     const { commit } = await createCommit(context, state, { forcePath: true })
     const key = eventKey(crypto, state)
     const { nostrGroupId } = routeOf(state)

@@ -105,10 +105,12 @@ function unevenly(crypto: MlsCrypto, rng: Rng): MlsCrypto {
   let number = rng.int(0, 2)
   return {
     ...crypto,
-    encryptWithLabel: async (...args) => {
-      const sealed = await crypto.encryptWithLabel(...args)
-      if (number-- !== 0) return sealed
-      return { ...sealed, ciphertext: sealed.ciphertext.map((byte) => byte ^ 1) }
+    encryptAllWithLabel: async (...args) => {
+      const sealed = await crypto.encryptAllWithLabel(...args)
+      return sealed.map((each) => {
+        if (number-- !== 0) return each
+        return { ...each, ciphertext: each.ciphertext.map((byte) => byte ^ 1) }
+      })
     },
   }
 }

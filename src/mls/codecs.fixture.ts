@@ -14,8 +14,10 @@ import {
   encodeComponentsList,
   encodeSafeAad,
 } from "./app-data.ts"
+import { appAck, decodeAppAck, receivedMessages } from "./app-ack.ts"
 import { type Decoder, type Encoder, decode, encode } from "./codec.ts"
 import { type Credential, decodeCredential, encodeCredential } from "./credential.ts"
+import { type ExporterTree, decodeExporterTree, encodeExporterTree } from "./exporter-tree.ts"
 import {
   type Extension,
   decodeExtensions,
@@ -52,6 +54,7 @@ import {
 } from "./key-package.ts"
 import { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
 import { type LeafNode, decodeLeafNode, encodeLeafNode } from "./leaf-node.ts"
+import { decodeMediaTypes, encodeMediaTypes } from "./media-types.ts"
 import { type MlsMessage, decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { type ParentNode, decodeParentNode, encodeParentNode } from "./parent-node.ts"
 import {
@@ -319,6 +322,34 @@ const ownKeyPackage: fc.Arbitrary<OwnKeyPackage> = fc
   })
   .map((own) => ({ ...own, bytes: encode(encodeKeyPackage, own.keyPackage) }))
 
+/** Of one sender each, so that none of them are made one. */
+const messageRanges = ascending(fc.nat(2 ** 28)).chain((senders) =>
+  fc.tuple(
+    ...senders.map((sender) =>
+      fc.tuple(u32, u32).map(([a, b]) => ({
+        sender: leafIndex(sender),
+        firstGeneration: Math.min(a, b),
+        lastGeneration: Math.max(a, b),
+      })),
+    ),
+  ),
+)
+
+const exporterTree: fc.Arbitrary<ExporterTree> = fc
+  .tuple(ascending(fc.nat(2 ** 17 - 2)), opaque)
+  .map(([nodes, secret]) => ({ subtrees: new Map(nodes.map((node) => [nodeIndex(node), secret])) }))
+
+const mediaTypes = fc.array(
+  fc.record({
+    type: fc.string({ maxLength: 20 }),
+    parameters: fc.array(
+      fc.record({ name: fc.string({ maxLength: 9 }), value: fc.string({ maxLength: 9 }) }),
+      { maxLength: 2 },
+    ),
+  }),
+  { minLength: 1, maxLength: 3 },
+)
+
 const treePrivate: fc.Arbitrary<TreePrivate> = fc
   .tuple(fc.nat(2 ** 28), ascending(fc.nat(2 ** 29)), opaque)
   .map(([leaf, nodes, key]) => ({
@@ -360,6 +391,11 @@ function wholeCodec<T>(
 
 /** By the name of the exported decoder. `decodeRatchetTree`, `decodeSecretTree` and `decodeGroupState` have their own tests. */
 export const codecs: readonly Codec[] = Object.entries({
+  decodeAppAck: wholeCodec(
+    messageRanges,
+    (ranges) => appAck(receivedMessages(ranges)).data,
+    decodeAppAck,
+  ),
   decodeAppDataDictionary: wholeCodec(
     componentData.map((items) => new Map(items.map((item) => [item.componentId, item.data]))),
     encodeAppDataDictionary,
@@ -391,6 +427,7 @@ export const codecs: readonly Codec[] = Object.entries({
     decodeContentType,
   ),
   decodeCredential: codec(credential, encodeCredential, decodeCredential),
+  decodeExporterTree: codec(exporterTree, encodeExporterTree, decodeExporterTree),
   decodeExtensions: codec<readonly Extension[]>(extensions, encodeExtensions, decodeExtensions),
   decodeExternalPub: wholeCodec(opaque, encodeExternalPub, decodeExternalPub),
   decodeExternalSender: codec(externalSender, encodeExternalSender, decodeExternalSender),
@@ -409,6 +446,7 @@ export const codecs: readonly Codec[] = Object.entries({
   decodeGroupSecrets: codec(groupSecrets, encodeGroupSecrets, decodeGroupSecrets),
   decodeKeyPackage: codec(keyPackage, encodeKeyPackage, decodeKeyPackage),
   decodeLeafNode: codec(leafNode, encodeLeafNode, decodeLeafNode),
+  decodeMediaTypes: wholeCodec(mediaTypes, encodeMediaTypes, (data) => [...decodeMediaTypes(data)]),
   decodeMlsMessage: wholeCodec(mlsMessage, encodeMlsMessage, decodeMlsMessage),
   decodeOwnKeyPackage: codec(ownKeyPackage, encodeOwnKeyPackage, decodeOwnKeyPackage),
   decodeParentNode: codec(parentNode, encodeParentNode, decodeParentNode),

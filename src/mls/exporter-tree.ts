@@ -68,21 +68,24 @@ export function exportFromTree(
 
 const [LEFT, RIGHT] = [new TextEncoder().encode("left"), new TextEncoder().encode("right")]
 
-/** The stored form. Secret. */
+/** The stored form, nodes in ascending order. Secret. */
 export const encodeExporterTree: Encoder<ExporterTree> = (writer, value) => {
-  writer.vector(value.subtrees, (w, [node, secret]) => {
+  const ascending = [...value.subtrees].sort(([a], [b]) => a - b)
+  writer.vector(ascending, (w, [node, secret]) => {
     w.u32(node)
     w.opaque(secret)
   })
 }
 
 /** Throws `MlsError` `decode`. */
-export const decodeExporterTree: Decoder<ExporterTree> = (reader) => ({
-  subtrees: new Map(
-    reader.vector((r) => {
-      const node = r.u32()
-      if (node >= nodeWidth(LEAVES)) throw new MlsError("decode", `no node ${node} in the tree`)
-      return [nodeIndex(node), r.opaque()] as const
-    }),
-  ),
-})
+export const decodeExporterTree: Decoder<ExporterTree> = (reader) => {
+  let before = -1
+  const subtrees = reader.vector((r) => {
+    const node = r.u32()
+    if (node >= nodeWidth(LEAVES)) throw new MlsError("decode", `no node ${node} in the tree`)
+    if (node <= before) throw new MlsError("decode", "stored exporter secrets do not ascend")
+    before = node
+    return [nodeIndex(node), r.opaque()] as const
+  })
+  return { subtrees: new Map(subtrees) }
+}

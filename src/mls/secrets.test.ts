@@ -60,8 +60,10 @@ function recording(crypto: MlsCrypto, record: Recorded): MlsCrypto {
       note("private key", pair.privateKey)
       return pair
     },
-    decryptWithLabel: async (privateKey, label, context, sealed) =>
-      note(`opened ${label}`, await crypto.decryptWithLabel(privateKey, label, context, sealed)),
+    async decryptWithLabel(privateKey, label, context, sealed) {
+      const opened = await crypto.decryptWithLabel(privateKey, label, context, sealed)
+      return note(`opened ${typeof label === "string" ? label : "of a component"}`, opened)
+    },
     async externalInit(publicKey, context, length) {
       const made = await crypto.externalInit(publicKey, context, length)
       note("external init", made.secret)

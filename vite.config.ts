@@ -37,6 +37,8 @@ export default defineConfig({
   base: "./",
   plugins: [svelte(), contentSecurityPolicy()],
   worker: { format: "es" },
+  // In development: what workers need is known before the first page, and no worker finds it replaced while it starts.
+  optimizeDeps: { entries: ["index.html", "src/client/worker.ts", "src/client/verifier.ts"] },
   build: {
     target: "es2023",
     sourcemap: false,

@@ -117,8 +117,9 @@ async function main(): Promise<number> {
   const results = [
     await tests("Unit tests", "unit"),
     await tests("Vectors and interoperability", "interop"),
+    await tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
     await command({ title: "Build", program: "npm", args: ["run", "--silent", "build"] }),
-    await tests("The whole system, in Chromium and headless", "system"),
+    await tests("The whole system, in Chromium; mutants", "system"),
     ...(await reading),
   ]
   const sum = (pick: (counts: Counts) => number) =>

@@ -18,6 +18,7 @@ import { wrap } from "../../src/nostr/gift-wrap.ts"
 import { LocalSigner } from "../../src/nostr/local-signer.ts"
 import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
 import { RelayPool } from "../../src/nostr/pool.ts"
+import { until } from "../../src/client/world.fixture.ts"
 import { acceptOnly, contents, startPerson, syncAll } from "../unit/client.fixture.ts"
 import { damagedValue, isRefusal } from "./damage.fixture.ts"
 
@@ -130,6 +131,8 @@ test("change nothing that a person sees, and the clients go on", async () => {
     contents: await contents(bob.client, groupId),
     reachable: await bob.client.ensureReachable(),
   })
+  // Profiles are looked up beside everything else.
+  await until(async () => (await bob.client.chats())[0]?.preview?.author?.name === "Alice")
   const before = await view()
 
   const hostile = [

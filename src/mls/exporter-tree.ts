@@ -3,18 +3,8 @@
 import { type Decoder, type Encoder } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
-import { labels } from "./registry.ts"
-import {
-  type NodeIndex,
-  directPath,
-  leafIndex,
-  leafToNode,
-  left,
-  nodeIndex,
-  nodeWidth,
-  right,
-  root,
-} from "./tree-math.ts"
+import { takeLeafSecret } from "./secret-tree.ts"
+import { type NodeIndex, leafIndex, leafToNode, nodeIndex, nodeWidth, root } from "./tree-math.ts"
 
 /** "an Exporter Tree always has 2^16 leaves": one for each ComponentID. */
 const LEAVES = 2 ** 16
@@ -45,16 +35,7 @@ export function exportFromTree(
     throw new MlsError("invalid_index", `component ${componentId}`)
   }
   const leaf = leafToNode(leafIndex(componentId))
-  const subtrees = new Map(tree.subtrees)
-  const size = crypto.suite.hash.size
-  for (const above of [...directPath(leaf, LEAVES)].reverse()) {
-    const secret = subtrees.get(above)
-    if (secret === undefined) continue
-    subtrees.set(left(above), crypto.expandWithLabel(secret, labels.tree, LEFT, size))
-    subtrees.set(right(above), crypto.expandWithLabel(secret, labels.tree, RIGHT, size))
-    subtrees.delete(above)
-  }
-  const secret = subtrees.get(leaf)
+  const { secret, subtrees } = takeLeafSecret(crypto, tree.subtrees, leaf, LEAVES)
   // "MUST regard that component's exported secret as 'consumed'".
   if (secret === undefined) {
     throw new MlsError(
@@ -62,11 +43,8 @@ export function exportFromTree(
       `the secret of component ${componentId} was exported`,
     )
   }
-  subtrees.delete(leaf)
   return { secret, tree: { subtrees } }
 }
-
-const [LEFT, RIGHT] = [new TextEncoder().encode("left"), new TextEncoder().encode("right")]
 
 /** The stored form, nodes in ascending order. Secret. */
 export const encodeExporterTree: Encoder<ExporterTree> = (writer, value) => {

@@ -117,7 +117,32 @@ export function messageKey(
 
 const [LEFT, RIGHT] = [new TextEncoder().encode("left"), new TextEncoder().encode("right")]
 
-/** Derives what leads to `leaf`; secrets above it go as their children appear (§9.2). */
+/**
+ * The secret of the leaf at `node`, `KDF.Nh` bytes, and the subtrees' secrets without it: what leads to it is derived, and
+ * secrets above it go as their children appear (§9, §9.2). `undefined`: it was taken before.
+ */
+export function takeLeafSecret(
+  crypto: MlsCrypto,
+  before: ReadonlyMap<NodeIndex, Uint8Array>,
+  node: NodeIndex,
+  leafCount: number,
+): { readonly secret: Uint8Array | undefined; readonly subtrees: Map<NodeIndex, Uint8Array> } {
+  const subtrees = new Map(before)
+  const size = crypto.suite.hash.size
+  for (const above of [...directPath(node, leafCount)].reverse()) {
+    const secret = subtrees.get(above)
+    if (secret === undefined) continue
+    const child = (side: Uint8Array) => crypto.expandWithLabel(secret, labels.tree, side, size)
+    subtrees.set(left(above), child(LEFT))
+    subtrees.set(right(above), child(RIGHT))
+    subtrees.delete(above)
+  }
+  const secret = subtrees.get(node)
+  subtrees.delete(node)
+  return { secret, subtrees }
+}
+
+/** The ratchets of a leaf, opened if they were not. */
 function openLeaf(
   crypto: MlsCrypto,
   tree: SecretTree,
@@ -127,20 +152,9 @@ function openLeaf(
   if (known !== undefined) return { ratchets: known, tree }
   if (leaf >= tree.leafCount) throw new MlsError("invalid_index", `no leaf ${leaf}`, "9")
   const node = leafToNode(leaf)
-  const subtrees = new Map(tree.subtrees)
-  const down = [...directPath(node, tree.leafCount)].reverse()
-  const size = crypto.suite.hash.size
-  for (const above of down) {
-    const secret = subtrees.get(above)
-    if (secret === undefined) continue
-    const child = (side: Uint8Array) => crypto.expandWithLabel(secret, labels.tree, side, size)
-    subtrees.set(left(above), child(LEFT))
-    subtrees.set(right(above), child(RIGHT))
-    subtrees.delete(above)
-  }
-  const secret = subtrees.get(node)
+  const { secret, subtrees } = takeLeafSecret(crypto, tree.subtrees, node, tree.leafCount)
   if (secret === undefined) throw new MlsError("internal", "a leaf's secret is missing", "9")
-  subtrees.delete(node)
+  const size = crypto.suite.hash.size
   const ratchet = (label: string): Ratchet => ({
     secret: crypto.expandWithLabel(secret, label, new Uint8Array(), size),
     generation: 0,

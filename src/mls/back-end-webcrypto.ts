@@ -84,7 +84,7 @@ export function webCryptoKem(name: KemName): DiffieHellmanBackEnd | undefined {
 }
 
 /** What WebCrypto's types accept; copied only if the bytes are in shared memory. */
-function source(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function source(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return isUnshared(bytes) ? bytes : new Uint8Array(bytes)
 }
 

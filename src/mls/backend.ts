@@ -8,6 +8,7 @@ import type { MlsCrypto, Recipient, SignatureToVerify, SigningLabel } from "./cr
 import { MlsError } from "./error.ts"
 import { hpke } from "./hpke.ts"
 import { kemRules } from "./kem-rules.ts"
+import { longHashFunctions } from "./long-hash.ts"
 import { hashFunctions } from "./primitives.ts"
 import { labels } from "./registry.ts"
 import { signatureRules } from "./signature-rules.ts"
@@ -29,8 +30,9 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     aead,
     signature: scheme,
     kem: groups,
-    hashes = hashFunctions(suite.hash.name),
+    hashes: short = hashFunctions(suite.hash.name),
   } = typeof backend === "string" ? await chooseBackEnd(suite, backend) : backend
+  const hashes = { ...short, ...longHashFunctions(suite.hash.name, short, name === "webcrypto") }
   const signatures = signatureRules[suite.signature.name]
   const kems = kemRules[suite.kem.name]
   const kem = hpke(

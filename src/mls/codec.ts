@@ -182,7 +182,9 @@ export class Writer {
   #reserve(extra: number): void {
     const needed = this.#length + extra
     if (needed <= this.#buffer.length) return
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 4))
+    // Megabytes are grown with care: what is left unused is memory all the same.
+    const factor = this.#buffer.length < 2 ** 16 ? 4 : 1.5
+    const larger = new Uint8Array(Math.max(needed, Math.ceil(this.#buffer.length * factor)))
     larger.set(this.view())
     this.#buffer = larger
   }

@@ -78,7 +78,7 @@ export async function buildCommit(ctx: MlsContext, plan: CommitPlan): Promise<Bu
     authenticatedData: plan.authenticatedData,
     signaturePrivateKey: plan.signaturePrivateKey,
   })
-  const epoch = deriveEpoch(ctx, plan.interimTranscriptHash, {
+  const epoch = await deriveEpoch(ctx, plan.interimTranscriptHash, {
     provisional,
     content: signed,
     initSecret: plan.initSecret,

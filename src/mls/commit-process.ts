@@ -82,7 +82,7 @@ export async function processCommit(
       treePrivate: own.treePrivate,
       groupContext: encode(encodeGroupContext, provisional),
     }))
-  const epoch = deriveEpoch(ctx, state.interimTranscriptHash, {
+  const epoch = await deriveEpoch(ctx, state.interimTranscriptHash, {
     provisional,
     content: authenticated,
     initSecret: await initSecret(ctx, state, list),

@@ -30,7 +30,14 @@ export interface SignatureToVerify {
   readonly signature: Uint8Array
 }
 
-export interface MlsCrypto {
+export interface LongHashFunctions {
+  /** `hash` of what may be long. */
+  longHash(data: Uint8Array): Promise<Uint8Array>
+  /** `mac` of what may be long. */
+  longMac(key: Uint8Array, data: Uint8Array): Promise<Uint8Array>
+}
+
+export interface MlsCrypto extends LongHashFunctions {
   readonly suite: CipherSuite
   /** "webcrypto" if any part of it is on WebCrypto. */
   readonly backend: "webcrypto" | "noble"

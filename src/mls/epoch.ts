@@ -57,12 +57,12 @@ export function provisionalContext(
 }
 
 /** §8: the new epoch's hashes, secrets and confirmation tag. */
-export function deriveEpoch(
+export async function deriveEpoch(
   { crypto }: MlsContext,
   interim: Uint8Array,
   inputs: EpochInputs,
-): NewEpoch {
-  const confirmed = confirmedTranscriptHash(crypto, interim, inputs.content)
+): Promise<NewEpoch> {
+  const confirmed = await confirmedTranscriptHash(crypto, interim, inputs.content)
   const groupContext = { ...inputs.provisional, confirmedTranscriptHash: confirmed }
   const psk = pskSecret(crypto, inputs.psks)
   const joiner = joinerSecret(crypto, {

@@ -2,10 +2,10 @@
 
 import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
 import { concatBytes } from "./bytes.ts"
-import type { HpkeCiphertext, KeyPair, Recipient } from "./crypto.ts"
+import type { HpkeCiphertext, KeyPair, LongHashFunctions, Recipient } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { kemOf } from "./kem.ts"
-import { hpkeSuiteId, labeledHkdf } from "./labeled-hkdf.ts"
+import { hpkeSuiteId, labeledHkdf, labeledInput } from "./labeled-hkdf.ts"
 import type { HashFunctions } from "./primitives.ts"
 import type { CipherSuite } from "./suites.ts"
 
@@ -48,7 +48,7 @@ interface Context {
 
 export function hpke(
   suite: CipherSuite,
-  hashes: HashFunctions,
+  hashes: HashFunctions & LongHashFunctions,
   backEnd: { readonly aead: AeadBackEnd; readonly kem: KemBackEnd },
   random: (length: number) => Uint8Array,
 ): Hpke {
@@ -59,8 +59,12 @@ export function hpke(
 
   // §5.1 KeySchedule, mode_base: what depends on `info` alone, which may be large, and the rest.
   const pskIdHash = kdf.extract(suiteId, EMPTY, "psk_id_hash", EMPTY)
-  const keyScheduleContext = (info: Uint8Array) =>
-    concatBytes(Uint8Array.of(0), pskIdHash, kdf.extract(suiteId, EMPTY, "info_hash", info))
+  const keyScheduleContext = async (info: Uint8Array) => {
+    // `LabeledExtract` with an empty salt, of what may be long (RFC 5869 §2.2).
+    const input = concatBytes(labeledInput(suiteId, "info_hash"), info)
+    const infoHash = await hashes.longMac(EMPTY, input)
+    return concatBytes(Uint8Array.of(0), pskIdHash, infoHash)
+  }
   const keySchedule = (shared: Uint8Array, context: Uint8Array): Context => {
     const secret = kdf.extract(suiteId, shared, "secret", EMPTY)
     return {
@@ -76,10 +80,10 @@ export function hpke(
   }
 
   const setupReceiver = async (privateKey: Uint8Array, kemOutput: Uint8Array, info: Uint8Array) =>
-    keySchedule(await kem.decapsulate(privateKey, kemOutput), keyScheduleContext(info))
+    keySchedule(await kem.decapsulate(privateKey, kemOutput), await keyScheduleContext(info))
 
   const sealAll = async (info: Uint8Array, recipients: readonly Recipient[]) => {
-    const shared = keyScheduleContext(info)
+    const shared = await keyScheduleContext(info)
     const sealed: HpkeCiphertext[] = []
     for (let start = 0; start < recipients.length; start += SEAL_BATCH) {
       const batch = recipients.slice(start, start + SEAL_BATCH)
@@ -108,7 +112,7 @@ export function hpke(
       }
     },
     async sendExport(publicKey, exporterContext, length) {
-      const { kemOutput, context } = await setupSender(publicKey, keyScheduleContext(EMPTY))
+      const { kemOutput, context } = await setupSender(publicKey, await keyScheduleContext(EMPTY))
       return { kemOutput, secret: exported(context, exporterContext, length) }
     },
     async receiveExport(privateKey, kemOutput, exporterContext, length) {

@@ -19,10 +19,15 @@ export interface LabeledHkdf {
 export function labeledHkdf(hashes: HashFunctions): LabeledHkdf {
   return {
     extract: (suiteId, salt, label, ikm) =>
-      hashes.extract(salt, concatBytes(VERSION, suiteId, utf8(label), ikm)),
+      hashes.extract(salt, concatBytes(labeledInput(suiteId, label), ikm)),
     expand: (suiteId, prk, label, info, length) =>
       hashes.expand(prk, concatBytes(u16(length), VERSION, suiteId, utf8(label), info), length),
   }
+}
+
+/** What stands before the input key material in `LabeledExtract`. */
+export function labeledInput(suiteId: Uint8Array, label: string): Uint8Array {
+  return concatBytes(VERSION, suiteId, utf8(label))
 }
 
 /** `suite_id` of a KEM (§4.1). */

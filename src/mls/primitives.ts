@@ -1,4 +1,5 @@
-// RFC 9420 §5.1, §8: hashing, HMAC and HKDF of a suite. Synchronous: WebCrypto's calls cost more than the work.
+// RFC 9420 §5.1, §8: hashing, HMAC and HKDF of a suite. Synchronous: WebCrypto's calls cost more than the work
+// (`long-hash.ts` is for where they do not).
 
 import { expand, extract } from "@noble/hashes/hkdf.js"
 import { hmac } from "@noble/hashes/hmac.js"

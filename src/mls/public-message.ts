@@ -61,11 +61,11 @@ export function protectPublic(
  * The content of a PublicMessage once its membership tag is verified; its signature is still to be. Throws
  * `MlsError` `membership_tag`, or `application_not_encrypted` (§6).
  */
-export function unprotectPublic(
+export async function unprotectPublic(
   crypto: MlsCrypto,
   message: PublicMessage,
   key: MembershipKey,
-): AuthenticatedContent {
+): Promise<AuthenticatedContent> {
   const { content, auth } = message
   // §6: "application data MUST NOT be sent as a PublicMessage".
   if (content.contentType === contentTypes.application) {
@@ -74,7 +74,8 @@ export function unprotectPublic(
   // §6.2: the tag is there for the sender type member, and its value is what the receiver computes.
   if (content.sender.senderType === senderTypes.member) {
     const tag = message.membershipTag ?? new Uint8Array()
-    if (!constantTimeEqual(membershipTag(crypto, message, key), tag)) {
+    const expected = await crypto.longMac(key.membershipKey, tbm(message, key.groupContext))
+    if (!constantTimeEqual(expected, tag)) {
       throw new MlsError("membership_tag", "the membership tag is wrong", "6.2")
     }
   }
@@ -102,8 +103,15 @@ function membershipTag(
   message: Pick<PublicMessage, "content" | "auth">,
   key: MembershipKey,
 ): Uint8Array {
-  const tbm = new Writer()
-  tbm.fixed(framedContentTbs(wireFormats.publicMessage, message.content, key.groupContext))
-  encodeAuthData(tbm, message.auth)
-  return crypto.mac(key.membershipKey, tbm.view())
+  return crypto.mac(key.membershipKey, tbm(message, key.groupContext))
+}
+
+function tbm(
+  { content, auth }: Pick<PublicMessage, "content" | "auth">,
+  groupContext: GroupContext,
+): Uint8Array {
+  const writer = new Writer()
+  writer.fixed(framedContentTbs(wireFormats.publicMessage, content, groupContext))
+  encodeAuthData(writer, auth)
+  return writer.view()
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest"
 import { nobleAead, nobleGroup } from "./back-end-noble.ts"
 import { concatBytes } from "./bytes.ts"
 import { hpke } from "./hpke.ts"
+import { longHashFunctions } from "./long-hash.ts"
 import { hashFunctions } from "./primitives.ts"
 import { cipherSuite } from "./suites.ts"
 import { bytes, hex, vectorBackEnds, vectorCrypto } from "./vectors.fixture.ts"
@@ -81,7 +82,9 @@ test("an all-zero secret is refused even where the engine gives one", async () =
     aead: nobleAead(row.aead.name),
     kem: { ...(await nobleGroup("X25519")), diffieHellman: () => Promise.resolve(zeros(32)) },
   }
-  const kem = hpke(row, hashFunctions(row.hash.name), engine, zeros)
+  const short = hashFunctions(row.hash.name)
+  const hashes = { ...short, ...longHashFunctions(row.hash.name, short, false) }
+  const kem = hpke(row, hashes, engine, zeros)
   const key = bytes("09".padEnd(64, "0"))
   const sealing = kem.sealAll(zeros(0), [{ publicKey: key, plaintext: zeros(0) }])
   await expect(sealing).rejects.toMatchObject({ code: "invalid_public_key" })

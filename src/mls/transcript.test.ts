@@ -20,7 +20,7 @@ withShared<TranscriptVector[]>("vectors/mls/transcript-hashes.json", (vectors) =
       const crypto = await vectorCrypto(vector, backend)
       const commit = decode(decodeAuthenticatedContent, bytes(vector.authenticated_content))
       const before = bytes(vector.interim_transcript_hash_before)
-      const confirmed = confirmedTranscriptHash(crypto, before, commit)
+      const confirmed = await confirmedTranscriptHash(crypto, before, commit)
       expect(hex(confirmed)).toBe(vector.confirmed_transcript_hash_after)
       const tag = confirmationTag(crypto, bytes(vector.confirmation_key), confirmed)
       expect(tag).toEqual(commit.auth.confirmationTag)

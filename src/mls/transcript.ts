@@ -10,12 +10,13 @@ export function confirmedTranscriptHash(
   crypto: MlsCrypto,
   interimBefore: Uint8Array,
   commit: AuthenticatedContent,
-): Uint8Array {
+): Promise<Uint8Array> {
   const input = new Writer()
+  input.fixed(interimBefore)
   input.u16(commit.wireFormat)
   encodeFramedContent(input, commit.content)
   input.opaque(commit.auth.signature)
-  return crypto.hash(concatBytes(interimBefore, input.view()))
+  return crypto.longHash(input.view())
 }
 
 /** `interim_transcript_hash` after a commit: `KDF.Nh` bytes. */

@@ -61,7 +61,7 @@ export async function openPublic(
   requireSameEpoch(state, message.content)
   const { groupContext } = state
   const { membershipKey } = state.epochSecrets
-  const authenticated = unprotectPublic(ctx.crypto, message, { groupContext, membershipKey })
+  const authenticated = await unprotectPublic(ctx.crypto, message, { groupContext, membershipKey })
   await verifyContent(ctx, state, authenticated)
   return authenticated
 }

@@ -1,6 +1,6 @@
 // RFC 9420 §6: framed content and what authenticates it.
 
-import { type Decoder, type Encoder, Writer } from "./codec.ts"
+import { type Decoder, type Encoder, Writer, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type GroupContext, encodeGroupContext } from "./key-schedule.ts"
 import {
@@ -98,7 +98,15 @@ export const decodeContentType: Decoder<ContentType> = (reader) => {
   return known
 }
 
+/** Content as bytes, for as long as it lives: it is signed, tagged and hashed, and a large Commit is long. */
+const encoded = new WeakMap<FramedContent, Uint8Array>()
+
 export const encodeFramedContent: Encoder<FramedContent> = (writer, value) => {
+  const known = encoded.get(value)
+  if (known !== undefined) {
+    writer.fixed(known)
+    return
+  }
   writer.opaque(value.groupId)
   writer.u64(value.epoch)
   encodeSender(writer, value.sender)
@@ -107,13 +115,22 @@ export const encodeFramedContent: Encoder<FramedContent> = (writer, value) => {
   encodeBody(writer, value)
 }
 
+/** Content whose encoding is kept. */
+export function withEncoding(content: FramedContent): FramedContent {
+  encoded.set(content, encode(encodeFramedContent, content))
+  return content
+}
+
 export const decodeFramedContent: Decoder<FramedContent> = (reader) => {
+  const start = reader.offset
   const groupId = reader.opaque()
   const epoch = reader.u64()
   const sender = decodeSender(reader)
   const authenticatedData = reader.opaque()
   const body = bodyDecoder(decodeContentType(reader))(reader)
-  return { groupId, epoch, sender, authenticatedData, ...body }
+  const content: FramedContent = { groupId, epoch, sender, authenticatedData, ...body }
+  encoded.set(content, reader.bytes.subarray(start, reader.offset))
+  return content
 }
 
 /** `FramedContentAuthData`; the confirmation tag is there exactly in commits. */

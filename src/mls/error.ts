@@ -3,6 +3,8 @@
 export type MlsErrorCode =
   /** Bytes that are not a well-formed TLS presentation structure (RFC 9420 §2.1). */
   | "decode"
+  /** The caller has ended what it asked for. */
+  | "aborted"
   // --- Leaf nodes (§7.2, §7.3) ---
   /** An extension type twice in one list (§13). */
   | "extension_duplicate"

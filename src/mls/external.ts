@@ -47,7 +47,7 @@ export async function joinByExternalCommit(
   }
   const { groupInfo } = message
   const { groupContext } = groupInfo
-  const { tree } = await verifyPublicGroup(ctx, groupInfo, options.ratchetTree)
+  const { tree } = await verifyPublicGroup(ctx, groupInfo, options)
   const found = findExtension(groupInfo.extensions, extensionTypes.externalPub)
   if (found === undefined) {
     throw new MlsError("external_pub_missing", "no external_pub in the GroupInfo", "12.4.3.2")

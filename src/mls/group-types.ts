@@ -267,7 +267,15 @@ export interface EncryptedApplication {
   readonly message: Uint8Array
 }
 
-export interface JoinGroupOptions {
+/** For what takes long in a large group: it goes on in parts, between which the caller is asked. */
+export interface LongWork {
+  /** How many leaves of how many were verified. A promise that it returns is awaited. */
+  readonly onProgress?: (done: number, total: number) => Promise<void> | void
+  /** Once it is aborted, the work ends with `MlsError` `aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export interface JoinGroupOptions extends LongWork {
   /** An MLSMessage that carries a Welcome. */
   readonly welcome: Uint8Array
   readonly keyPackages: readonly OwnKeyPackage[]
@@ -285,7 +293,7 @@ export interface JoinedGroup {
   readonly groupInfoExtensions: readonly Extension[]
 }
 
-export interface JoinExternallyOptions {
+export interface JoinExternallyOptions extends LongWork {
   /** An MLSMessage that carries a GroupInfo with external_pub. */
   readonly groupInfo: Uint8Array
   /** The ratchet_tree extension's data, where the GroupInfo does not carry it. */

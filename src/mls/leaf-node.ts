@@ -1,5 +1,6 @@
 // RFC 9420 §7.2: the leaf node, a member's entry in the ratchet tree.
 
+import { concatBytes } from "./bytes.ts"
 import { type Decoder, type Encoder, encode } from "./codec.ts"
 import { type Credential, decodeCredential, encodeCredential } from "./credential.ts"
 import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
@@ -161,6 +162,30 @@ export async function signLeafNode(crypto: MlsCrypto, signing: LeafNodeSigning):
   const { content, signaturePrivateKey, position } = signing
   const tbs = leafNodeTbs(content, position)
   return { ...content, signature: await crypto.sign(signaturePrivateKey, labels.leafNodeTbs, tbs) }
+}
+
+/** The same for a leaf that was received: what was signed is taken from its bytes, not encoded again. */
+export function receivedLeafSignature(
+  received: { readonly leafNode: LeafNode; readonly bytes: Uint8Array },
+  { groupId, leafIndex }: LeafPosition,
+): SignatureToVerify {
+  const { leafNode, bytes } = received
+  const tail = encode<Uint8Array>(
+    (writer, signature) => writer.opaque(signature),
+    leafNode.signature,
+  )
+  const content = bytes.subarray(0, bytes.length - tail.length)
+  const place = encode<Uint8Array>((writer, id) => {
+    if (leafNode.source.kind === "key_package") return
+    writer.opaque(id)
+    writer.u32(leafIndex)
+  }, groupId)
+  return {
+    publicKey: leafNode.signatureKey,
+    label: labels.leafNodeTbs,
+    content: place.length === 0 ? content : concatBytes(content, place),
+    signature: leafNode.signature,
+  }
 }
 
 /** The signature of a leaf, to be verified. Throws as `leafNodeTbs`. */

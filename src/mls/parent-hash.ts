@@ -31,10 +31,10 @@ export function parentHash(
 }
 
 /**
- * §7.9.2: for each non-blank parent node some descendant's parent_hash is the hash of it.
+ * §7.9.2: for each non-blank parent node some descendant's parent_hash is the hash of it. One node at a time.
  * Throws `MlsError` `parent_hash_invalid`.
  */
-export function verifyParentHashes(crypto: MlsCrypto, tree: RatchetTree): void {
+export function* parentHashChecks(crypto: MlsCrypto, tree: RatchetTree): Generator<undefined> {
   for (const { node, value } of nonBlankParents(tree)) {
     const sides = [
       { node, value, child: left(node), sibling: right(node) },
@@ -43,6 +43,7 @@ export function verifyParentHashes(crypto: MlsCrypto, tree: RatchetTree): void {
     if (!sides.some((side) => isLinked(crypto, tree, side))) {
       throw new MlsError("parent_hash_invalid", `node ${node} has no valid parent hash`, "7.9.2")
     }
+    yield
   }
 }
 

@@ -1,18 +1,16 @@
 // RFC 9420 §12.4.3.1, §12.4.3.2: the group that a GroupInfo describes is checked by one who is about to join.
 
 import { authenticate, checkGroupExtensions, externalSenders } from "./apply-proposals.ts"
-import { equalBytes } from "./bytes.ts"
 import { MlsError } from "./error.ts"
 import { findExtension } from "./extensions.ts"
 import { verifyGroupInfo } from "./group-info.ts"
-import type { MlsContext } from "./group-types.ts"
+import type { LongWork, MlsContext } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
 import { decodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { extensionTypes, wireFormats } from "./registry.ts"
-import { treeHash } from "./tree-hash.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 import { type Member, type RatchetTree, leafNode, nonBlankLeaves } from "./tree.ts"
-import { validateTree } from "./validate-tree.ts"
+import { requireNotAborted, validateTree } from "./validate-tree.ts"
 import { readMessage } from "./verify-message.ts"
 import type { GroupInfo } from "./welcome-codec.ts"
 
@@ -40,7 +38,11 @@ export async function inspectGroup(
     throw new MlsError("unexpected_message", "no GroupInfo", "12.4.3")
   }
   const { groupContext } = message.groupInfo
-  const { tree, signer } = await verifyPublicGroup(ctx, message.groupInfo, ratchetTree)
+  const { tree, signer } = await verifyPublicGroup(
+    ctx,
+    message.groupInfo,
+    ratchetTree && { ratchetTree },
+  )
   return { groupContext, members: [...nonBlankLeaves(tree)], signer }
 }
 
@@ -58,8 +60,9 @@ export interface VerifiedGroup {
 export async function verifyPublicGroup(
   ctx: MlsContext,
   groupInfo: GroupInfo,
-  ratchetTree?: Uint8Array,
+  options: LongWork & { readonly ratchetTree?: Uint8Array } = {},
 ): Promise<VerifiedGroup> {
+  const { ratchetTree } = options
   const { crypto, limits } = ctx
   const { groupContext } = groupInfo
   // §12.4.3.1: "Verify that the cipher_suite in the GroupInfo matches the cipher_suite in the KeyPackage."
@@ -79,13 +82,9 @@ export async function verifyPublicGroup(
     throw new MlsError("group_info_signer", `leaf ${signer} is no member`, "12.4.3.1")
   }
   await verifyGroupInfo(crypto, groupInfo, signerLeaf.signatureKey)
-  // §12.4.3.1: "Verify that the tree hash of the ratchet tree matches the tree_hash field".
-  if (!equalBytes(treeHash(crypto, tree), groupContext.treeHash)) {
-    throw new MlsError("tree_hash", "the tree is not that of the GroupContext", "12.4.3.1")
-  }
-  const { groupId, extensions: groupExtensions } = groupContext
-  await validateTree(crypto, tree, { groupId, groupExtensions })
-  await authenticateAll(ctx, tree)
+  const { groupId, extensions: groupExtensions, treeHash } = groupContext
+  await validateTree(crypto, tree, { ...options, groupId, groupExtensions, treeHash })
+  await authenticateAll(ctx, tree, options)
   await Promise.all(
     externalSenders(groupExtensions).map(async ({ credential, signatureKey }) => {
       await ctx.auth?.validate(credential, signatureKey, undefined)
@@ -94,13 +93,14 @@ export async function verifyPublicGroup(
   return { tree, signer }
 }
 
-async function authenticateAll(ctx: MlsContext, tree: RatchetTree): Promise<void> {
+async function authenticateAll(ctx: MlsContext, tree: RatchetTree, work: LongWork): Promise<void> {
   if (ctx.auth === undefined) return
   let batch: Promise<void>[] = []
   for (const member of nonBlankLeaves(tree)) {
     batch.push(authenticate(ctx, member.leafNode))
     if (batch.length < AUTHENTICATION_BATCH) continue
     await Promise.all(batch)
+    requireNotAborted(work)
     batch = []
   }
   await Promise.all(batch)

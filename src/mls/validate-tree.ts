@@ -1,13 +1,24 @@
 // RFC 9420 §12.4.3.1: the integrity of a ratchet tree that came from outside.
 
+import { equalBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import type { Extension } from "./extensions.ts"
-import { leafNodeSignature } from "./leaf-node.ts"
-import { verifyParentHashes } from "./parent-hash.ts"
-import { isMember } from "./tree-hash.ts"
-import { type NodeIndex, isLeaf, leafIndex, leafToNode, left, level, right } from "./tree-math.ts"
-import { type RatchetTree, nonBlankLeaves, nonBlankParents } from "./tree.ts"
+import type { LongWork } from "./group-types.ts"
+import { receivedLeafSignature } from "./leaf-node.ts"
+import { parentHashChecks } from "./parent-hash.ts"
+import { isMember, treeHash } from "./tree-hash.ts"
+import {
+  type NodeIndex,
+  isLeaf,
+  leafIndex,
+  leafToNode,
+  left,
+  level,
+  nodeIndex,
+  right,
+} from "./tree-math.ts"
+import { type RatchetTree, nonBlankParents } from "./tree.ts"
 import {
   type LeafSignature,
   supportedByAll,
@@ -15,42 +26,105 @@ import {
   verifyLeafSignatures,
 } from "./validate-leaf.ts"
 
-export interface TreeChecks {
+export interface TreeChecks extends LongWork {
   readonly groupId: Uint8Array
   readonly groupExtensions?: readonly Extension[]
+  /** The tree_hash of the GroupContext. Without it the caller has compared it. */
+  readonly treeHash?: Uint8Array
 }
 
+/** Leaves that are verified, and nodes that are looked at, at a time. */
+const PART = 512
+/** Parts of the structure that are looked at while the signatures of one part of the leaves are verified. */
+const PARTS_MEANWHILE = 6
+
 /**
- * Every check of §12.4.3.1 on the tree but its tree hash, which the caller compares with the GroupContext.
+ * Every check of §12.4.3.1 on the tree. Signatures are verified by other threads where the back end has them, and the
+ * structure is looked at meanwhile; what is reported is found in this order all the same: structure, then leaves.
  * Lifetimes are not checked: a member may have joined with a key package that has expired since (§7.3).
- * Throws `MlsError` `decode`, `unmerged_leaves`, `unmerged_leaves_gap`, `parent_key_not_unique`,
- * `parent_hash_invalid`, or the code of a rule for a leaf.
+ * Throws `MlsError` `tree_hash`, `decode`, `unmerged_leaves`, `unmerged_leaves_gap`, `parent_key_not_unique`,
+ * `parent_hash_invalid`, `aborted`, or the code of a rule for a leaf.
  */
 export async function validateTree(
   crypto: MlsCrypto,
   tree: RatchetTree,
   checks: TreeChecks,
 ): Promise<void> {
+  const structure = structureChecks(crypto, tree, checks)
+  const parts: Promise<void>[] = []
+  const failed = { yet: false }
+  for (let first = 0; first < tree.nLeaves && !failed.yet; first += PART) {
+    const part = checkLeaves(crypto, tree, { ...checks, first })
+    part.catch(() => {
+      failed.yet = true
+    })
+    parts.push(part)
+    for (let i = 0; i < PARTS_MEANWHILE; i++) structure.next()
+    // One part is always under way, while the next is being prepared.
+    await parts.at(-2)?.catch(() => undefined)
+    await checks.onProgress?.(first, tree.nLeaves)
+    requireNotAborted(checks)
+  }
+  while (structure.next().done !== true) requireNotAborted(checks)
+  for (const part of parts) await part
+  await checks.onProgress?.(tree.nLeaves, tree.nLeaves)
+}
+
+/** Throws `MlsError` `aborted`. */
+export function requireNotAborted({ signal }: LongWork): void {
+  if (signal?.aborted === true) throw new MlsError("aborted", "the caller has ended it")
+}
+
+/** All checks but those of single leaves. Yields after each part. */
+function* structureChecks(
+  crypto: MlsCrypto,
+  tree: RatchetTree,
+  checks: TreeChecks,
+): Generator<undefined> {
+  if (checks.treeHash !== undefined) {
+    const width = Math.min(PART, tree.nLeaves)
+    for (let first = 0; first < tree.nLeaves; first += width) {
+      // Remembered in the cells, so that what is left is little.
+      treeHash(crypto, tree, nodeIndex(2 * first + width - 1))
+      yield
+    }
+    // §12.4.3.1: "Verify that the tree hash of the ratchet tree matches the tree_hash field".
+    if (!equalBytes(treeHash(crypto, tree), checks.treeHash)) {
+      throw new MlsError("tree_hash", "the tree is not that of the GroupContext", "12.4.3.1")
+    }
+  }
+  let parents = 0
   for (const { node, value } of nonBlankParents(tree)) {
     crypto.validateKemPublicKey(value.encryptionKey)
     for (const leaf of value.unmergedLeaves) checkUnmergedLeaf(tree, node, leaf)
+    if (++parents % PART === 0) yield
   }
+  yield* tree.indexing()
   checkKeys(tree)
-  verifyParentHashes(crypto, tree)
+  for (const check of parentHashChecks(crypto, tree)) {
+    if (++parents % PART === 0) yield check
+  }
   checkCredentialTypes(tree)
-  await verifyLeafSignatures(crypto, leafSignatures(crypto, tree, checks))
 }
 
-/** Validates each leaf on its own and gives its signature, so that only one batch of leaves is held parsed. */
-function* leafSignatures(
+/** The leaves of one part, by themselves; they are not kept parsed. */
+async function checkLeaves(
   crypto: MlsCrypto,
   tree: RatchetTree,
-  { groupId, groupExtensions }: TreeChecks,
-): Iterable<LeafSignature> {
-  for (const { leafIndex: at, leafNode } of nonBlankLeaves(tree)) {
+  checks: TreeChecks & { readonly first: number },
+): Promise<void> {
+  const { first, groupId, groupExtensions } = checks
+  const signatures: LeafSignature[] = []
+  for (let i = first; i < Math.min(first + PART, tree.nLeaves); i++) {
+    const cell = tree.cell(leafToNode(leafIndex(i)))
+    const leafNode = cell.leafNodeOnce()
+    if (cell.bytes === undefined || leafNode === undefined) continue
     validateLeafNode(crypto, leafNode, groupExtensions && { groupExtensions })
-    yield { leafIndex: at, check: leafNodeSignature(leafNode, { groupId, leafIndex: at }) }
+    const received = { leafNode, bytes: cell.bytes }
+    const check = receivedLeafSignature(received, { groupId, leafIndex: i })
+    signatures.push({ leafIndex: i, check })
   }
+  await verifyLeafSignatures(crypto, signatures)
 }
 
 function checkUnmergedLeaf(tree: RatchetTree, node: NodeIndex, leaf: number): void {

@@ -1,6 +1,6 @@
 // RFC 9420 §12.4.3.1: joining with a Welcome.
 
-import { bytesToHex, constantTimeEqual } from "./bytes.ts"
+import { constantTimeEqual, equalBytes } from "./bytes.ts"
 import { decode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { enterEpoch, resolvePsks } from "./epoch.ts"
@@ -49,7 +49,7 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const groupInfo = await openGroupInfo(crypto, welcome, welcomeSecret(crypto, inputs))
   const { groupContext } = groupInfo
   checkResumption(groupSecrets, groupContext.epoch)
-  const { tree, signer } = await verifyPublicGroup(ctx, groupInfo, options.ratchetTree)
+  const { tree, signer } = await verifyPublicGroup(ctx, groupInfo, options)
   const succession = groupSecrets.psks.find(isSuccessionPsk)
   if (succession !== undefined) {
     // Without the old group nobody can tell whether this one follows it.
@@ -115,11 +115,10 @@ function findOwn(
   welcome: Welcome,
   keyPackages: readonly OwnKeyPackage[],
 ): Found & { readonly ref: Uint8Array } {
-  const byRef = new Map(welcome.secrets.map((secrets) => [bytesToHex(secrets.newMember), secrets]))
   for (const own of keyPackages) {
     if (own.keyPackage.cipherSuite !== crypto.suite.id) continue
     const ref = keyPackageRef(crypto, own.keyPackage)
-    const secrets = byRef.get(bytesToHex(ref))
+    const secrets = welcome.secrets.find(({ newMember }) => equalBytes(newMember, ref))
     if (secrets === undefined) continue
     // §12.4.3.1: the suite of the Welcome is the key package's.
     if (welcome.cipherSuite !== own.keyPackage.cipherSuite) {

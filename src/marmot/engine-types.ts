@@ -131,6 +131,14 @@ export interface DeferredEvent {
   readonly atSweep?: number
 }
 
+/** Stored history is being read. Lives in memory alone: whoever restarts has passed its states for good. */
+export interface Reading {
+  /** Milliseconds: when no more of it is waited for. */
+  readonly until: number
+  /** Canonical states that have left the horizon meanwhile, oldest first, with what opens messages. */
+  readonly passed: ReadonlyMap<StateId, StateNode>
+}
+
 /** Whether events seem to be missing, and how often the relays were asked again (behaviour §7, §8.10). */
 export interface Backfill {
   /** The tip's epoch when this was last written. */
@@ -285,6 +293,7 @@ export interface MarmotGroup {
   /** Events were dropped for lack of room; ask the relays again from this time (unix seconds). */
   readonly refetchSince: number | undefined
   readonly backfill?: Backfill | undefined
+  readonly reading?: Reading | undefined
   /** Epoch of the newest state on which a member has made a Commit that others may be able to follow, and we can't. */
   readonly unfollowed?: number | undefined
   /** How often the keys of new states were tried on `unopened`. */

@@ -7,6 +7,7 @@ import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts
 import { acceptIntent, drain } from "./local.ts"
 import { passIsDue, resolvePass } from "./pass.ts"
 import { published, sendDueWelcomes } from "./publish.ts"
+import { endReading, readingWake, readOn } from "./reading.ts"
 import { receiveEvent, sweep } from "./receive.ts"
 import { acknowledge } from "./resend.ts"
 import { forgetExpired, nextExpiry } from "./retention.ts"
@@ -20,6 +21,8 @@ import { keepForRepair } from "./unrecoverable.ts"
 export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEnv): Promise<Step> {
   const t = new Transition(group, env)
   forgetExpired(t)
+  endReading(t)
+  if (input.type === "events" && input.areStored) readOn(t)
   if (group.lifecycle === "unrecoverable") {
     await take(t, input)
     return t.finish()
@@ -43,7 +46,9 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
 
 /** When the group wants a `tick` (milliseconds since 1970); `undefined`: nothing is waiting for time to pass. */
 export function nextWake(group: MarmotGroup): number | undefined {
-  const wakes = [nextStep(group), nextExpiry(group)].filter((at) => at !== undefined)
+  const wakes = [nextStep(group), nextExpiry(group), readingWake(group)].filter(
+    (at) => at !== undefined,
+  )
   return wakes.length === 0 ? undefined : Math.min(...wakes)
 }
 

@@ -16,6 +16,13 @@ export const RESEND_AFTER = 2
 /** So is one that was acknowledged this short a time before the group turned out to be beyond its window (milliseconds). */
 export const RESEND_WITHIN_MS = 30_000
 
+/** Stored history that pauses for so long is taken to be read (milliseconds). */
+export const READING_PAUSE_MS = 60_000
+/** States beyond the horizon that still open messages of stored history, the latest ones. */
+export const MAX_PASSED_STATES = 128
+/** Characters of content, times the keys that are tried on it, that one step spends on what only they might open. */
+export const MAX_PASSED_EFFORT = 8 * 1024 * 1024
+
 /** Events that no state opens yet; beyond it they are refused and fetched again later. */
 export const MAX_UNOPENED = 256
 /** Their content together (characters of base64): anyone can post them, and each new state tries them all. */

@@ -3,9 +3,11 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import {
   contentTypes,
+  type GroupState,
   type LeafIndex,
   MlsError,
   peekMessage,
+  type ProcessedApplication,
   processMessage,
   wireFormats,
 } from "../mls/index.ts"
@@ -26,11 +28,19 @@ import { dropsMessage } from "./media-file.ts"
 import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
+import { openPassed, putPassed } from "./reading.ts"
 import { deadlineOf } from "./retention.ts"
-import { deliver, putApp } from "./settle.ts"
+import { deliver, putApp, show } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 import { countSweep, isWorthAnotherTry, open, park } from "./unopened.ts"
-import { BeyondAnchor, categorised, deferred, type InputVerdict, verdictOn } from "./verdict.ts"
+import {
+  accepted,
+  BeyondAnchor,
+  categorised,
+  deferred,
+  type InputVerdict,
+  verdictOn,
+} from "./verdict.ts"
 
 /** One kind 445 event whose id and signature were verified. */
 export async function receiveEvent(t: Transition, event: NostrEvent): Promise<void> {
@@ -43,7 +53,10 @@ async function admitEvent(t: Transition, event: NostrEvent): Promise<InputVerdic
   const { payload, verdict: invalid } = parsed(t, event)
   if (payload === undefined) return invalid
   const found = open(t, event, payload)
-  if (found === undefined) return park(t, event)
+  if (found === undefined) {
+    const passed = openPassed(t, payload, event.content.length)
+    return passed === undefined ? park(t, event) : receivePassed(t, passed)
+  }
   const verdict = await receiveOpened(t, found, event.created_at)
   await sweep(t)
   return verdict
@@ -178,11 +191,29 @@ async function receiveApplication(
     (await processMessage(t.mls, node.mls, message))
   if (processed.kind !== "application") throw new MarmotError("invalid_encoding", "mixed carriage")
   t.putState({ ...node, mls: processed.state })
-  const account = accountOfLeaf(node.mls, processed.sender)
+  const app = recordOf(t, { node, mls: node.mls, processed, id })
+  putApp(t, app)
+  reconsiderWitness(t, app)
+  const visible = t.group.lifecycle !== "recovering" && canonicalIds(t.group).has(node.id)
+  if (visible) deliver(t, app)
+  return verdictFor(t, id)
+}
+
+function recordOf(
+  t: Transition,
+  opened: {
+    readonly node: StateNode
+    readonly mls: GroupState
+    readonly processed: ProcessedApplication
+    readonly id: MessageId
+  },
+): AppRecord {
+  const { node, mls, processed, id } = opened
+  const account = accountOfLeaf(mls, processed.sender)
   const event = readable(processed.data, account)
-  const { retention } = factsOf(node.mls)
+  const { retention } = factsOf(mls)
   const reception = { retention, receivedAt: t.env.now, isNews: t.isNews }
-  const app: AppRecord = {
+  return {
     messageId: id,
     stateId: node.id,
     epoch: node.epoch,
@@ -194,11 +225,33 @@ async function receiveApplication(
     shown: "held",
     own: false,
   }
-  putApp(t, app)
-  reconsiderWitness(t, app)
-  const visible = t.group.lifecycle !== "recovering" && canonicalIds(t.group).has(node.id)
-  if (visible) deliver(t, app)
-  return verdictFor(t, id)
+}
+
+/**
+ * What only a state opens that the reading of stored history has passed. It witnesses nothing any more, and what is shown
+ * of it stays: no selection can leave that state. Its message keys know what was taken before.
+ */
+async function receivePassed(
+  t: Transition,
+  { node, message }: { readonly node: StateNode; readonly message: Uint8Array },
+): Promise<InputVerdict> {
+  try {
+    const { contentType, wireFormat } = peekMessage(message)
+    const isApplication = contentType === contentTypes.application
+    if (!isApplication || wireFormat !== wireFormats.privateMessage) return BeyondAnchor
+    if (node.mls === undefined) return categorised("unknown_group")
+    const processed = await processMessage(t.mls, node.mls, message)
+    if (processed.kind !== "application") return BeyondAnchor
+    putPassed(t, { ...node, mls: processed.state })
+    const id = bytesToHex(sha256(message))
+    const app = recordOf(t, { node, mls: node.mls, processed, id })
+    show(t, app, node.mls)
+    return app.innerId === undefined ? categorised("invalid_encoding") : accepted
+  } catch (error) {
+    const verdict = verdictOn(error)
+    if (verdict === undefined) throw error
+    return verdict
+  }
 }
 
 /** A payload that breaks the rules of inner events is dropped; the group is not affected (marmot-wire §8.1). */

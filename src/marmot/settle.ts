@@ -8,6 +8,7 @@ import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { endDisbandRequest, fulfilDisbandRequest } from "./disbanding.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { mediaKeysOf } from "./media-file.ts"
+import { pass } from "./reading.ts"
 import { dropResend, resend, resendStale } from "./resend.ts"
 import type { Transition } from "./transition.ts"
 import { withoutSecrets } from "./wipe.ts"
@@ -56,20 +57,23 @@ export function deliver(t: Transition, app: AppRecord): void {
     t.emit({ type: "restore", innerId: app.innerId })
     // Was it recalled before any relay had it, it has to be said again all the same.
     if (app.unacknowledged === undefined) dropResend(t, app.innerId)
-  } else if (app.event !== undefined) {
-    const { expiresAt } = app
-    const mls = t.group.states.get(app.stateId)?.mls
-    const mediaKeys = mls && mediaKeysOf(t.env.crypto, mls, app.event)
-    t.emit({
-      type: "deliver",
-      event: app.event,
-      epoch: app.epoch,
-      own: app.own,
-      expiresAt,
-      ...(mediaKeys === undefined || Object.keys(mediaKeys).length === 0 ? {} : { mediaKeys }),
-    })
-  }
+  } else show(t, app, t.group.states.get(app.stateId)?.mls)
   putApp(t, { ...app, shown: "shown", event: app.own ? app.event : undefined })
+}
+
+/** `mls`: the state that opened it, for the keys of its attachments. */
+export function show(t: Transition, app: AppRecord, mls: GroupState | undefined): void {
+  const { event, epoch, own, expiresAt } = app
+  if (event === undefined) return
+  const mediaKeys = mls && mediaKeysOf(t.env.crypto, mls, event)
+  t.emit({
+    type: "deliver",
+    event,
+    epoch,
+    own,
+    expiresAt,
+    ...(mediaKeys === undefined || Object.keys(mediaKeys).length === 0 ? {} : { mediaKeys }),
+  })
 }
 
 export function putApp(t: Transition, app: AppRecord): void {
@@ -150,6 +154,7 @@ export function retired(group: MarmotGroup): Partial<MarmotGroup> {
     deferred: none,
     unopened: none,
     abandoned: none,
+    reading: undefined,
   }
 }
 
@@ -198,7 +203,12 @@ function addressOf(route: Route): string {
 
 /** Material with no remaining function must not stay usable (behaviour §9.1). */
 function release(t: Transition): void {
+  const path = pathTo(t.group.states, t.group.tip)
   t.set(withinHorizon(t.group, t.tip.epoch))
+  pass(
+    t,
+    path.filter(({ id }) => !t.group.states.has(id)),
+  )
 }
 
 function withinHorizon(group: MarmotGroup, tipEpoch: number): Partial<MarmotGroup> {

@@ -34,6 +34,8 @@ export class Transition {
   ahead: Ahead | undefined
   /** The event at hand came from a relay while we listened. */
   isNews = false
+  /** What this step has spent so far on keys of passed states (`MAX_PASSED_EFFORT`). */
+  passedEffort = 0
   readonly #effects: Effect[] = []
   /** Every MLS state that the step began with or made, by what no two epochs share. */
   readonly #touched = new Map<GroupState["epochSecrets"], GroupState>()
@@ -54,8 +56,13 @@ export class Transition {
   }
 
   putState(node: StateNode): void {
-    if (node.mls !== undefined) this.#touched.set(node.mls.epochSecrets, node.mls)
+    this.touch(node)
     this.set({ states: new Map(this.group.states).set(node.id, node) })
+  }
+
+  /** Its secrets are looked after: they are released once the group holds them no more. */
+  touch({ mls }: StateNode): void {
+    if (mls !== undefined) this.#touched.set(mls.epochSecrets, mls)
   }
 
   putApp(app: AppRecord): void {

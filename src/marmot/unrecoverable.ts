@@ -17,6 +17,7 @@ export function becomeUnrecoverable(t: Transition): void {
     intents: [],
     welcomes: [],
     autoCommitAt: undefined,
+    reading: undefined,
   })
   t.emit({ type: "ended", how: "unrecoverable", actor: undefined })
 }

@@ -4,10 +4,13 @@ import type { GroupState } from "../mls/index.ts"
 import type { MarmotGroup } from "./engine-types.ts"
 import { knownEventKeys } from "./event-key.ts"
 
-/** Every state that a group holds: retained, staged, or set aside. */
-export function statesOf({ states, pending, abandoned }: MarmotGroup): GroupState[] {
+/** Every state that a group holds: retained, passed, staged, or set aside. */
+export function statesOf({ states, reading, pending, abandoned }: MarmotGroup): GroupState[] {
   const own = [...(pending === undefined ? [] : [pending]), ...abandoned.values()]
-  return [...states.values(), ...own.map(({ node }) => node)].flatMap(({ mls }) => mls ?? [])
+  const passed = reading?.passed.values() ?? []
+  return [...states.values(), ...passed, ...own.map(({ node }) => node)].flatMap(
+    ({ mls }) => mls ?? [],
+  )
 }
 
 /**
@@ -22,6 +25,17 @@ export function wipe(released: readonly GroupState[], kept: MarmotGroup | undefi
   }
   for (const secret of released.flatMap(secretsOf)) {
     if (shared.get(secret.buffer)?.has(secret.byteOffset) !== true) secret.fill(0)
+  }
+}
+
+/** Application messages of the epoch can still be read, with their attachments; no Commit can be made or taken. */
+export function messagesOnly(state: GroupState): GroupState {
+  const { senderDataSecret, exporterSecret } = state.epochSecrets
+  const bare = withoutSecrets(state)
+  return {
+    ...bare,
+    epochSecrets: { ...bare.epochSecrets, senderDataSecret, exporterSecret },
+    secretTree: state.secretTree,
   }
 }
 

@@ -108,3 +108,32 @@ test.each([
   await bob.client.close()
   await meagre.close()
 })
+
+test("a message by a clock that is ahead is read after a long absence, though the relay puts it last", async () => {
+  let ahead = 0
+  const memory = new Memory()
+  const openStore = () => openMemoryStore(memory)
+  const alice = await startPerson([relay.url], "Alice")
+  const bob = await startPerson([relay.url], "Bob", { openStore })
+  const carol = await startPerson([relay.url], "Carol", { now: () => Date.now() + ahead })
+  const members = [bob.npub, carol.npub]
+  const { groupId } = await alice.client.createGroup({ name: "Us", members })
+  await alice.client.sync()
+  await acceptOnly(bob)
+  await acceptOnly(carol)
+  await syncAll(alice, bob, carol)
+  await bob.client.close()
+  ahead = 600_000
+  await carol.client.sendMessage(groupId, { content: "ahead" })
+  await syncAll(carol, alice)
+  // What was acknowledged this long ago is not said again when the group turns out to have gone on.
+  ahead += 31_000
+  // A pass over stored history and the window behind it, and more.
+  for (let i = 0; i < 2 * MANY_EPOCHS; i++) await alice.client.selfUpdate(groupId)
+  await alice.client.sendMessage(groupId, { content: "on time" })
+  await syncAll(alice, carol)
+  const again = { ...bob, client: await startClient([relay.url], { openStore }) }
+  await syncAll(again, alice)
+  expect([...(await contents(again.client, groupId))].sort()).toEqual(["ahead", "on time"])
+  await Promise.all([alice, carol, again].map(({ client }) => client.close()))
+})

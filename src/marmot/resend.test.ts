@@ -129,3 +129,33 @@ test("one that no relay wants is left to the user", async () => {
   expect(world.relay.length).toBe(8)
   expect(bo.messages).toEqual(["hello"])
 })
+
+test("a branch that wins after all brings no message that nobody has", async () => {
+  const { world, people } = await worldOf(["ada", "bo", "cy"])
+  const [ada, bo, cy] = people
+  await ada.want({ type: "update", admins: [ada.pubkey, bo.pubkey] })
+  await world.settle()
+  await ada.rename("Lodge")
+  await world.accept(ada.publication)
+  await cy.receiveAll()
+  await world.pass(6_000)
+  await cy.say("hello")
+  // Bo knows nothing of it, and his branch is longer for a while.
+  for (const name of ["Sett", "Warren"]) {
+    await bo.rename(name)
+    await world.accept(bo.publication)
+  }
+  await cy.receiveAll()
+  await world.pass(6_000)
+  expect(cy.title).toBe("Warren")
+  await world.accept(cy.publication)
+  for (const name of ["Den", "Holt", "Earth"]) {
+    await ada.rename(name)
+    await world.accept(ada.publication)
+  }
+  await world.settle()
+  for (const member of people) {
+    expect(member.title).toBe("Earth")
+    expect(member.messages).toEqual(["hello"])
+  }
+})

@@ -26,11 +26,16 @@ export function resend(t: Transition, app: AppRecord): void {
   t.emit({ type: "recall", innerId: app.innerId })
 }
 
-/** It is sent anew now: what becomes of the older event says nothing any more. */
+/**
+ * It is sent anew now: what becomes of the older event on this branch says nothing any more. On a branch that lost it
+ * still says whether anyone has it there, should that branch be selected again.
+ */
 export function resent(t: Transition, intentId: string, innerId: string): void {
   if (intentId !== resendId(innerId)) return
+  const canonical = canonicalIds(t.group)
   for (const app of t.group.apps.values()) {
     if (app.innerId !== innerId || app.unacknowledged === undefined) continue
+    if (!canonical.has(app.stateId)) continue
     t.putApp({ ...app, unacknowledged: undefined })
   }
 }

@@ -75,7 +75,8 @@ export class GroupIntake {
   readonly #complete = new Set<string>()
   /** Of these, nothing was left unread: what comes in live may move their cursors on. */
   readonly #whole = new Set<string>()
-  #owners = new Map<string, string>()
+  /** Groups by address: whoever may set one group's address can set it to another's. */
+  #owners = new Map<string, readonly string[]>()
   #routes = new Map<string, readonly string[]>()
   #wanted = ""
   /** Counts how often the routes have changed. */
@@ -152,7 +153,7 @@ export class GroupIntake {
   refresh(again = false): void {
     if (this.#closed) return
     const { owners, routes } = this.#addresses()
-    const wanted = JSON.stringify([...routes].sort())
+    const wanted = JSON.stringify([[...routes].sort(), [...owners].sort()])
     if (wanted === this.#wanted && !again) return
     this.#wanted = wanted
     this.#owners = owners
@@ -181,7 +182,7 @@ export class GroupIntake {
   }
 
   receive(event: NostrEvent, url: string): void {
-    if (this.#ownerOf(event) === undefined || this.#closed) return
+    if (this.#ownersOf(event).length === 0 || this.#closed) return
     if (this.#stored.take(event, url)) this.#options.progressed()
     else if (this.#isFull) this.#overflown(url)
     else this.#enqueue({ event, url, isStored: false })
@@ -209,13 +210,15 @@ export class GroupIntake {
 
   #addresses() {
     const { groups, world } = this.#options
-    const owners = new Map<string, string>()
+    const owners = new Map<string, string[]>()
     const routes = new Map<string, string[]>()
     for (const group of groups.all()) {
       const { standing, routes: addresses } = world.engine.summary(group)
       if (standing === "removed" || standing === "left" || standing === "disbanded") continue
       for (const { nostrGroupId, relays } of addresses) {
-        owners.set(nostrGroupId, group.groupId)
+        const there = owners.get(nostrGroupId) ?? []
+        if (!there.includes(group.groupId)) there.push(group.groupId)
+        owners.set(nostrGroupId, there)
         for (const url of relays) {
           const ids = routes.get(url) ?? []
           if (!ids.includes(nostrGroupId)) ids.push(nostrGroupId)
@@ -231,10 +234,12 @@ export class GroupIntake {
     const { cursors, chats } = this.#options
     const byHour = new Map<number, string[]>()
     for (const id of this.#routes.get(url) ?? []) {
-      const groupId = this.#owners.get(id)
-      if (groupId === undefined) continue
-      const place = { owner: groupId, address: id, url }
-      const known = cursors.get(place) ?? chats.get(groupId)?.createdAt ?? 0
+      const owners = this.#owners.get(id) ?? []
+      const known = Math.min(
+        ...owners.map(
+          (owner) => cursors.get({ owner, address: id, url }) ?? chats.get(owner)?.createdAt ?? 0,
+        ),
+      )
       // A clock that was ahead for a while must not make us deaf until its time has come.
       const at = Math.min(known, this.#seconds())
       const since = Math.max(0, Math.floor((at - OVERLAP) / 3600) * 3600)
@@ -243,10 +248,10 @@ export class GroupIntake {
     return [...byHour].map(([since, ids]) => ({ kinds: [GROUP_EVENT_KIND], "#h": ids, since }))
   }
 
-  #ownerOf(event: NostrEvent): string | undefined {
-    if (event.kind !== GROUP_EVENT_KIND) return undefined
+  #ownersOf(event: NostrEvent): readonly string[] {
+    if (event.kind !== GROUP_EVENT_KIND) return []
     const id = event.tags.find(([name]) => name === "h")?.[1]
-    return id === undefined ? undefined : this.#owners.get(id)
+    return (id === undefined ? undefined : this.#owners.get(id)) ?? []
   }
 
   async #pump(): Promise<void> {
@@ -311,13 +316,15 @@ export class GroupIntake {
         continue
       }
       const { event, url, isStored } = arrival
-      const groupId = this.#ownerOf(event)
-      if (groupId === undefined || groups.get(groupId, draft) === undefined) continue
-      heard.set(`${groupId} ${url}`, [groupId, url])
-      if (outbox.get(event.id, draft) !== undefined) {
+      const isOwn = outbox.get(event.id, draft) !== undefined
+      if (isOwn) {
         await end()
         await outbox.seen(draft, event.id, url)
-      } else if (!seen.has(groupId, event.id)) {
+      }
+      for (const groupId of this.#ownersOf(event)) {
+        if (groups.get(groupId, draft) === undefined) continue
+        heard.set(`${groupId} ${url}`, [groupId, url])
+        if (isOwn || seen.has(groupId, event.id)) continue
         if (run?.groupId !== groupId || run.isStored !== isStored) {
           await end()
           run = { groupId, isStored, events: new Map() }
@@ -347,7 +354,7 @@ export class GroupIntake {
     if (!this.#whole.has(url)) return
     const at = Math.floor(draft.now / 1000) - SETTLING
     for (const address of this.#routes.get(url) ?? []) {
-      if (this.#owners.get(address) !== groupId) continue
+      if (this.#owners.get(address)?.includes(groupId) !== true) continue
       const known = this.#options.cursors.get({ owner: groupId, address, url }) ?? 0
       if (at - known > CURSOR_STEP) this.#advance(draft, { owner: groupId, address, url }, at)
     }
@@ -359,8 +366,10 @@ export class GroupIntake {
     { url, completeAt: at, asked }: Extract<Arrival, { readonly asked: Asked }>,
   ): void {
     for (const address of asked.addresses) {
-      const owner = this.#owners.get(address)
-      if (owner !== undefined && at !== undefined) this.#advance(draft, { owner, address, url }, at)
+      if (at === undefined) break
+      for (const owner of this.#owners.get(address) ?? []) {
+        this.#advance(draft, { owner, address, url }, at)
+      }
     }
     draft.swap(() => {
       // There is more to ask for by now: the relay has yet to say that it has sent that, too.

@@ -147,6 +147,8 @@ export class Groups {
       if (before === undefined || looksDifferent(before.group, group)) {
         draft.change({ topic: "group", groupId })
         draft.change({ topic: "chats" })
+        // What may take the place of a copy depends on how it is.
+        draft.change({ topic: "invites" })
       }
       draft.after(() => {
         this.#schedule(groupId)

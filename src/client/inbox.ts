@@ -14,7 +14,7 @@ import type { Account } from "./account.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
 import type { Groups } from "./groups.ts"
-import { inviteIdOf, mayReplace } from "./invites.ts"
+import { inviteIdOf, mayReplaceLater } from "./invites.ts"
 import type { Invites } from "./invites.ts"
 import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
@@ -225,9 +225,9 @@ export class Inbox {
     const held = groups.get(groupId, draft)
     const { inviter } = found
     const sentAt = Math.min(found.sentAt, Math.floor(draft.now / 1000))
-    const isNewer = invites.isNewer(draft, groupId, sentAt)
+    const isNewer = invites.isNewer(groupId, sentAt, draft)
     const again = { epoch, inviter, isNewer }
-    if (held !== undefined && !mayReplace(world.engine.summary(held), again)) return
+    if (held !== undefined && !mayReplaceLater(world.engine.summary(held), again)) return
     invites.add(draft, {
       welcome: found.welcome,
       keyPackageRef: bytesToHex(joined.keyPackageRef),

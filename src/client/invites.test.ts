@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { GroupSummary } from "../marmot/engine-types.ts"
 import { Draft } from "./draft.ts"
-import { Invites, mayReplace } from "./invites.ts"
+import { Invites, mayReplace, mayReplaceLater } from "./invites.ts"
 
 function invitation(number: number, inviter: string) {
   const welcome = new TextEncoder().encode(`welcome ${number}`)
@@ -29,15 +29,26 @@ test("a flood of invitations ends, one person's before everyone's", () => {
   expect(invites.hasRoom(draft, "alice")).toBe(true)
 })
 
-test("a live copy gives way only to an admin that it knows: to a later epoch, or to a later invitation", () => {
-  const held = (standing: GroupSummary["standing"]) =>
-    ({ standing, epoch: 5, admins: ["ada"] }) as unknown as GroupSummary
+test("a live copy gives way only to an admin that it knows: to a later epoch, or once it is lost", () => {
+  const held = (standing: GroupSummary["standing"], seemsStranded = false) =>
+    ({
+      standing,
+      epoch: 5,
+      admins: ["ada"],
+      seemsStranded,
+      hearsOthers: true,
+    }) as unknown as GroupSummary
   const by = (inviter: string, epoch: number, isNewer = false) => ({ inviter, epoch, isNewer })
   for (const standing of ["active", "leaving"] as const) {
     expect(mayReplace(held(standing), by("ada", 6))).toBe(true)
     expect(mayReplace(held(standing), by("ada", 5))).toBe(false)
-    expect(mayReplace(held(standing), by("ada", 5, true))).toBe(true)
-    expect(mayReplace(held(standing), by("mallory", 6, true))).toBe(false)
+    expect(mayReplace(held(standing), by("ada", 5, true))).toBe(false)
+    expect(mayReplace(held(standing, true), by("ada", 5))).toBe(false)
+    expect(mayReplace(held(standing, true), by("ada", 3, true))).toBe(true)
+    expect(mayReplace(held(standing, true), by("mallory", 6, true))).toBe(false)
+    expect(mayReplace({ ...held(standing), hearsOthers: false }, by("ada", 3, true))).toBe(true)
+    expect(mayReplaceLater(held(standing), by("ada", 3, true))).toBe(true)
+    expect(mayReplaceLater(held(standing), by("ada", 5))).toBe(false)
   }
   for (const standing of ["removed", "left", "unrecoverable"] as const) {
     expect(mayReplace(held(standing), by("mallory", 1))).toBe(true)

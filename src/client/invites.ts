@@ -35,8 +35,9 @@ const MAX_OPEN_OF_ONE = 16
  * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
  * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
  * anyone's published KeyPackages in it. The exception can only mean that we were added anew, by one whom our own copy
- * knows as an admin: to a later epoch, or after we joined. The epochs of a branch that the others have left behind mean
- * nothing.
+ * knows as an admin: to a later epoch; or after we joined, if this copy seems to have lost touch or nobody else is in
+ * it, because the epochs of a branch that the others have left behind mean nothing. Of a copy that lives, an invitation
+ * by a branch that lost would only lead away.
  */
 export function mayReplace(
   held: GroupSummary,
@@ -45,7 +46,15 @@ export function mayReplace(
   if (held.standing === "disbanded") return false
   if (held.standing !== "active" && held.standing !== "leaving") return true
   if (!held.admins.includes(invite.inviter)) return false
-  return invite.epoch > held.epoch || invite.isNewer
+  return invite.epoch > held.epoch || (invite.isNewer && (held.seemsStranded || !held.hearsOthers))
+}
+
+/** Whether it might do so one day: that the copy has lost touch may show itself later. */
+export function mayReplaceLater(
+  held: GroupSummary,
+  invite: { readonly epoch: number; readonly inviter: string; readonly isNewer: boolean },
+): boolean {
+  return mayReplace({ ...held, seemsStranded: true }, invite)
 }
 
 export class Invites {
@@ -72,7 +81,7 @@ export class Invites {
   }
 
   /** Sent after the invitation by which we joined the group; of a group that we founded, none is. Unix seconds. */
-  isNewer(draft: Draft, groupId: string, sentAt: number): boolean {
+  isNewer(groupId: string, sentAt: number, draft?: Draft): boolean {
     const joined = this.#records
       .values(draft)
       .filter(({ preview, state }) => preview.groupId === groupId && state === "accepted")

@@ -199,7 +199,7 @@ export class Membership {
       const held = groups.get(groupId, draft)
       if (held !== undefined) {
         const { epoch, sentAt } = invite
-        const isNewer = invites.isNewer(draft, groupId, sentAt)
+        const isNewer = invites.isNewer(groupId, sentAt, draft)
         const again = { epoch, inviter: preview.inviter, isNewer }
         // The group may have been joined, or have gone on, since the invitation came.
         if (!mayReplace(world.engine.summary(held), again)) {

@@ -10,6 +10,7 @@ import type {
   TimelinePage,
 } from "./api.ts"
 import { ClientError } from "./api.ts"
+import { type InviteRecord, mayReplace } from "./invites.ts"
 import type { Session } from "./session.ts"
 import type { TimelineRecord } from "./timeline-records.ts"
 import { chatView, groupView, imageName, inviteView, isPreviewable, timelineItem } from "./views.ts"
@@ -119,7 +120,20 @@ export class Reader {
 
   invites(): readonly InviteView[] {
     const { invites, viewer } = this.#session
-    return invites.open().map((invite) => inviteView(invite, viewer))
+    return invites
+      .open()
+      .filter((invite) => this.#mayBeAccepted(invite))
+      .map((invite) => inviteView(invite, viewer))
+  }
+
+  /** One to a group that goes well here waits unseen, in case it turns out not to. */
+  #mayBeAccepted({ preview, epoch, sentAt }: InviteRecord): boolean {
+    const { groups, invites, world } = this.#session
+    const held = groups.get(preview.groupId)
+    if (held === undefined) return true
+    const { groupId, inviter } = preview
+    const isNewer = invites.isNewer(groupId, sentAt)
+    return mayReplace(world.engine.summary(held), { epoch, inviter, isNewer })
   }
 
   fingerprint(groupId: string) {

@@ -50,3 +50,27 @@ test("who was removed does not know the address that is made afterwards", async 
   expect(routeOf(stateOf(ada)).nostrGroupId).toBe(address)
   expect(JSON.stringify(summary(cy.group).routes)).not.toContain(address)
 })
+
+test("the address of a branch that may yet be selected is heard, too", async () => {
+  const { world, people } = await worldOf(["ada", "bo", "cy"], { restarts: true })
+  const [ada, bo, cy] = people
+  await ada.want({ type: "update", admins: [ada.pubkey, bo.pubkey] })
+  await world.settle()
+  const before = routeOf(stateOf(cy)).nostrGroupId
+  await ada.want({ type: "update", newAddress: true })
+  await world.accept(ada.publication)
+  const rival = routeOf(stateOf(ada)).nostrGroupId
+  for (const name of ["Sett", "Warren"]) {
+    await bo.rename(name)
+    await world.accept(bo.publication)
+  }
+  for (const member of [bo, cy]) {
+    await member.receiveAll()
+    await world.pass(6_000)
+    expect(member.title).toBe("Warren")
+    expect(summary(member.group).routes.map(({ nostrGroupId }) => nostrGroupId)).toEqual([
+      before,
+      rival,
+    ])
+  }
+})

@@ -459,6 +459,8 @@ export interface GroupSummary {
    * and there is a branch that this device can't follow: a suspicion that a member can cause.
    */
   readonly seemsStranded: boolean
+  /** Another account has made one of the retained Commits, or a message in their epochs. */
+  readonly hearsOthers: boolean
   /** Where to listen: the current address first. */
   readonly routes: readonly { readonly nostrGroupId: string; readonly relays: readonly string[] }[]
 }

@@ -44,6 +44,11 @@ export interface Route {
   readonly relays: readonly string[]
 }
 
+/** An address is the id together with the relays: either may change (marmot-wire §6.5). */
+export function routeKey({ nostrGroupId, relays }: Route): string {
+  return [nostrGroupId, ...relays].join(" ")
+}
+
 const facts = new WeakMap<GroupState["groupContext"], GroupFacts>()
 const routes = new WeakMap<GroupState["groupContext"], Route>()
 

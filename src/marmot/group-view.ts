@@ -7,10 +7,10 @@ import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
-import { factsOf, routeOf } from "./group-facts.ts"
+import { factsOf, routeKey, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, tipOf } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
-import { MAX_REWIND } from "./limits.ts"
+import { MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
 
 /**
@@ -25,6 +25,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     status: convergenceStatus(group, now),
     settled: isSettled(group),
     seemsStranded: group.standing === "active" && (seemsStranded(group) || mayBeLeft(group)),
+    hearsOthers: hearsOthers(group),
   }
   const { epoch } = tipOf(group)
   if (tombstone !== undefined) return { groupId, epoch, ...tombstone, ...standing, routes: [] }
@@ -39,11 +40,32 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     admins,
     retention: Number(retention),
     ...standing,
-    routes: [routeOf(state), ...group.priorRoutes].map(({ nostrGroupId, relays }) => ({
-      nostrGroupId,
-      relays,
-    })),
+    routes: routesOf(group, state),
   }
+}
+
+function hearsOthers(group: MarmotGroup): boolean {
+  const { pubkey } = group.device
+  const path = pathTo(group.states, group.tip)
+  if (path.some(({ edge }) => edge !== undefined && edge.committer !== pubkey)) return true
+  const canonical = canonicalIds(group)
+  const apps = [...group.apps.values()]
+  return apps.some(({ account, stateId }) => account !== pubkey && canonical.has(stateId))
+}
+
+/**
+ * The address of `state`, those of before, and those of branches that may yet be selected: what is written on them
+ * counts when they are weighed, and some members may know of no other branch.
+ */
+function routesOf(group: MarmotGroup, state: GroupState): GroupSummary["routes"] {
+  const rivals = [...group.states.values()].flatMap(({ mls }) => mls ?? []).map(routeOf)
+  const routes = new Map(
+    [routeOf(state), ...group.priorRoutes, ...rivals.reverse()].map((route) => [
+      routeKey(route),
+      { nostrGroupId: route.nostrGroupId, relays: route.relays },
+    ]),
+  )
+  return [...routes.values()].slice(0, 1 + MAX_PRIOR_ROUTES)
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { GroupState } from "../mls/index.ts"
 import { scheduleDeparture } from "./departure.ts"
 import type { AppRecord, MarmotGroup, StateId, StateNode, Tombstone } from "./engine-types.ts"
-import { factsOf, type Route, routeOf } from "./group-facts.ts"
+import { factsOf, routeKey, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { endDisbandRequest, fulfilDisbandRequest } from "./disbanding.ts"
 import { APP_WINDOW, MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
@@ -180,25 +180,20 @@ export function tombstoneOf(state: GroupState): Tombstone {
 
 /** Members go on at an old address until they have the Commit that rotates it (marmot-wire §6.5). */
 function rememberRoutes(t: Transition, path: readonly StateNode[]): void {
-  const routes = new Map(t.group.priorRoutes.map((route) => [addressOf(route), route]))
+  const routes = new Map(t.group.priorRoutes.map((route) => [routeKey(route), route]))
   for (const node of path) {
     if (node.mls === undefined) continue
     const route = routeOf(node.mls)
     // Set anew, so that the newest address comes last.
-    routes.delete(addressOf(route))
-    routes.set(addressOf(route), { ...route, lastEpoch: node.epoch })
+    routes.delete(routeKey(route))
+    routes.set(routeKey(route), { ...route, lastEpoch: node.epoch })
   }
-  if (t.tip.mls !== undefined) routes.delete(addressOf(routeOf(t.tip.mls)))
+  if (t.tip.mls !== undefined) routes.delete(routeKey(routeOf(t.tip.mls)))
   const oldest = t.tip.epoch - MAX_REWIND
   const priorRoutes = [...routes.values()]
     .filter((route) => route.lastEpoch >= oldest)
     .slice(-MAX_PRIOR_ROUTES)
   t.set({ priorRoutes })
-}
-
-/** An address is the id together with the relays: either may change (marmot-wire §6.5). */
-function addressOf(route: Route): string {
-  return [route.nostrGroupId, ...route.relays].join(" ")
 }
 
 /** Material with no remaining function must not stay usable (behaviour §9.1). */

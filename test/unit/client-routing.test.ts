@@ -3,6 +3,10 @@
 import { afterEach, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import { marmotEngine } from "../../src/client/engine.ts"
+import type { Engine } from "../../src/client/engine.ts"
+import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
+import { RelayPool } from "../../src/nostr/pool.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
 import { acceptOnly, contents, rows, startClient, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
@@ -105,4 +109,44 @@ test("what is no relay is refused with words, and only admins move the group", a
       code: "not_admin",
     })
   }
+})
+
+test("an admin who gives a group another one's address takes no event away from the other", async () => {
+  const { url } = await relay()
+  const { alice, bob, groupId } = await pair(url)
+  people.push(bob)
+  await alice.client.sendMessage(groupId, { content: "hello" })
+  await syncAll(alice, bob)
+  const pool = new RelayPool({ WebSocket: NodeWebSocket })
+  const stored = await pool.query([url], [{ kinds: [445] }])
+  const address = stored.events[0]?.tags.find(([name]) => name === "h")?.[1] ?? ""
+  let wished: Uint8Array | undefined
+  const engine: Engine = {
+    ...marmotEngine,
+    apply: (group, input, env) => {
+      const random = (length: number) => {
+        const chosen = length === 32 ? wished : undefined
+        wished = chosen === undefined ? wished : undefined
+        return chosen ?? env.random(length)
+      }
+      return marmotEngine.apply(group, input, { ...env, random })
+    },
+  }
+  const mallory = await startPerson([url], "Mallory", { engine })
+  people.push(mallory)
+  const other = await mallory.client.createGroup({ name: "Other", members: [bob.npub] })
+  await mallory.client.sync()
+  await acceptOnly(bob)
+  wished = Buffer.from(address, "hex")
+  await mallory.client.updateGroup(other.groupId, { newAddress: true })
+  await syncAll(mallory, bob)
+  await mallory.client.sendMessage(other.groupId, { content: "at a strange address" })
+  await alice.client.sendMessage(groupId, { content: "at home" })
+  await syncAll(alice, mallory, bob)
+  const there = await pool.query([url], [{ kinds: [445], "#h": [address] }])
+  pool.close()
+  expect(there.events.length).toBe(stored.events.length + 2)
+  expect(await contents(bob.client, groupId)).toEqual(["hello", "at home"])
+  expect(await contents(bob.client, other.groupId)).toEqual(["at a strange address"])
+  expect(await bob.client.group(groupId)).toMatchObject({ mayBeStranded: false })
 })

@@ -1,8 +1,8 @@
 // Catching up in Chromium: the production build's worker, on IndexedDB, against the relay in a process of its own.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { chromium } from "playwright-core"
 import { build } from "vite"
@@ -43,7 +43,10 @@ export async function buildSite(readable: boolean): Promise<BuiltSite> {
   for (const output of Array.isArray(page) ? page : [page]) {
     if (!("output" in output)) continue
     for (const file of output.output) {
-      if ("code" in file) writeFileSync(join(folder, file.fileName), file.code)
+      // The page's helper is not the app's own file: with source maps it has another name.
+      const path = join(folder, file.fileName)
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, "code" in file ? file.code : file.source)
       if ("code" in file && file.isEntry) {
         const html = `<!doctype html><script type="module" src="/${file.fileName}"></script>`
         writeFileSync(join(folder, "bench.html"), html)

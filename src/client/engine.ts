@@ -3,7 +3,14 @@
 import { apply, nextWake } from "../marmot/engine.ts"
 import { createMarmotGroup } from "../marmot/create-group.ts"
 import { joinMarmotGroup } from "../marmot/join-group.ts"
-import { featuresOf, fingerprint, ownLeafKey, requirements, summary } from "../marmot/group-view.ts"
+import {
+  featuresOf,
+  fingerprint,
+  isOutrun,
+  ownLeafKey,
+  requirements,
+  summary,
+} from "../marmot/group-view.ts"
 import { groupAvatar, mediaAccess, mediaServers } from "../marmot/group-media.ts"
 import { groupRecords, restoreGroup } from "../marmot/group-records.ts"
 import { salvageGroup } from "../marmot/salvage.ts"
@@ -19,6 +26,7 @@ export const marmotEngine = {
   ownLeafKey,
   featuresOf,
   fingerprint,
+  isOutrun,
   mediaAccess,
   mediaServers,
   groupAvatar,

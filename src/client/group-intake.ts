@@ -338,7 +338,7 @@ export class GroupIntake {
 
   /** What belongs to one group, in one step of the engine. */
   async #take(draft: Draft, { groupId, isStored, events }: Run): Promise<void> {
-    const { groups, seen } = this.#options
+    const { groups, outbox, seen } = this.#options
     const input = { type: "events", events: [...events.values()], areStored: isStored } as const
     const refused = new Set<string>()
     for (const effect of await groups.apply(draft, groupId, input)) {
@@ -346,6 +346,7 @@ export class GroupIntake {
       // What was put aside may have had to make room before the step was over.
       if (effect.category === "resource_refused") refused.add(effect.eventId)
     }
+    if (groups.get(groupId, draft)?.pending !== undefined) draft.after(() => outbox.look())
     const taken = input.events.filter(({ id }) => !refused.has(id))
     seen.remember(draft, groupId, taken)
   }

@@ -38,6 +38,8 @@ export interface MaintenanceOptions {
   readonly used: UsedKeyPackages
   readonly reinviter: Reinviter
   readonly reachability: Reachability
+  /** What relays hold of the group was taken in. */
+  readonly isReadUp: (groupId: string) => boolean
 }
 
 export class Maintenance {
@@ -95,9 +97,11 @@ export class Maintenance {
   }
 
   async #renewLeaves(): Promise<void> {
-    const { chats, groups, mailbox, world } = this.#options
+    const { chats, groups, mailbox, world, isReadUp } = this.#options
     for (const { groupId, selfUpdateAt, renewing } of chats.all()) {
       if (selfUpdateAt === undefined || selfUpdateAt > world.now()) continue
+      // After an absence: a Commit on a state that the others have left long ago would only be in the way.
+      if (groups.get(groupId)?.standing === "active" && !isReadUp(groupId)) continue
       await mailbox.run(async (draft) => {
         const group = groups.get(groupId, draft)
         if (group === undefined) return

@@ -196,6 +196,7 @@ export class Session {
       used: this.used,
       reinviter: this.reinviter,
       reachability: this.reachability,
+      isReadUp: (groupId) => this.#isReadUp(groupId),
     })
   }
 
@@ -310,12 +311,26 @@ export class Session {
   /**
    * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read and
    * weighed, the engine knows, and encrypts it anew. A Commit, too, comes after the news: once it is acknowledged, its
-   * rivals are weighed at once, and we do not build further on a branch that has lost long ago.
+   * rivals are weighed at once, and we do not build further on a branch that has lost long ago. Where the others are seen
+   * to have gone on for long, the group must not wait with them until all the rest is read.
    */
   #isDue({ purpose, groupId }: Publication, url: string): boolean {
     if (groupId === undefined || (purpose !== "application" && purpose !== "commit")) return true
-    if (!this.intake.isReadUp(url)) return false
-    return purpose === "commit" || this.groups.get(groupId)?.pass === undefined
+    const group = this.groups.get(groupId)
+    const isOutrun = group !== undefined && this.world.engine.isOutrun(group)
+    if (!this.intake.isReadUp(url)) return purpose === "commit" && isOutrun
+    return purpose === "commit" || group?.pass === undefined
+  }
+
+  /** At least one relay of the group was read to its end, and none that can be reached is being read. */
+  #isReadUp(groupId: string): boolean {
+    const { intake, world, groups } = this
+    const status = new Map(world.pool.status().map((relay) => [relay.url, relay.status]))
+    const { routes } = world.engine.summary(groups.require(groupId))
+    const urls = routes
+      .flatMap(({ relays }) => relays)
+      .filter((url) => status.get(url) === "connected")
+    return urls.some((url) => intake.isComplete(url)) && urls.every((url) => intake.isReadUp(url))
   }
 
   /** The earliest time from which a relay may still be asked about a group; older events need no memory. */

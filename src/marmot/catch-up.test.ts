@@ -3,6 +3,7 @@ import { encryptApplication } from "../mls/index.ts"
 import { chatEvent, encodeAppEvent } from "./app-event.ts"
 import { type Member, sealed, stateOf, worldOf, type World } from "./engine.fixture.ts"
 import type { Effect } from "./engine-types.ts"
+import { isOutrun } from "./group-view.ts"
 import { CATCH_UP_WINDOW } from "./limits.ts"
 import { mlsContext } from "./transition.ts"
 
@@ -170,6 +171,21 @@ describe("catching up with what relays have stored", () => {
     await world.pass(6_000)
     expect(carol.fingerprint).toEqual(dan.fingerprint)
     expect(carol.fingerprint).toEqual(bob.fingerprint)
+  })
+
+  test("a Commit of ours that still waits for its answer is found to be outrun, and the group goes on", async () => {
+    const { world, writers, absent } = await month("outrun", 12)
+    await absent.want({ type: "selfUpdate" })
+    const { event } = absent.publication
+    const [few, many] = [absent.missing.slice(0, 6), absent.missing.slice(6)]
+    await absent.step({ type: "events", events: few, areStored: true })
+    expect(isOutrun(absent.group)).toBe(false)
+    await absent.step({ type: "events", events: many, areStored: true })
+    expect(isOutrun(absent.group)).toBe(true)
+    await absent.step({ type: "published", eventId: event.id, outcome: "accepted" })
+    expect(isOutrun(absent.group)).toBe(false)
+    await world.pass(6_000)
+    expect(absent.fingerprint).toEqual(writers[0].fingerprint)
   })
 
   test("whoever is removed on the way takes nothing more", async () => {

@@ -8,7 +8,7 @@ import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
 import { factsOf, routeKey, routeOf } from "./group-facts.ts"
-import { canonicalIds, pathTo, tipOf } from "./graph.ts"
+import { canonicalIds, pathTo, tipOf, unresolved } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
 import { MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
@@ -66,6 +66,13 @@ function routesOf(group: MarmotGroup, state: GroupState): GroupSummary["routes"]
     ]),
   )
   return [...routes.values()].slice(0, 1 + MAX_PRIOR_ROUTES)
+}
+
+/** A Commit of ours waits for its answer, and others are ahead of it by more than anyone goes back. */
+export function isOutrun(group: MarmotGroup): boolean {
+  const { pending } = group
+  if (pending === undefined) return false
+  return unresolved(group).some(({ epoch }) => epoch > pending.node.epoch + MAX_REWIND)
 }
 
 /**

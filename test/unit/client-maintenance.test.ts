@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import type { ClientOptions } from "../../src/client/client.ts"
+import { marmotEngine } from "../../src/client/engine.ts"
 import { ROUND_MS } from "../../src/client/maintenance.ts"
 import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
@@ -50,9 +52,9 @@ async function pair() {
   await acceptOnly(bob)
   await syncAll(alice, bob)
   const epoch = async () => (await alice.client.group(groupId)).epoch
-  const reborn = async () => ({
+  const reborn = async (more: Partial<ClientOptions> = {}) => ({
     ...bob,
-    client: await startClient([relay.url], { ...hurried, openStore }),
+    client: await startClient([relay.url], { ...hurried, openStore, ...more }),
   })
   return { alice, bob, epoch, reborn, refusals: () => refused }
 }
@@ -76,6 +78,29 @@ test("a leaf is renewed within a day of joining, and then every 24 to 36 days, r
   const later = await reborn()
   await expect.poll(epoch, { timeout: 10_000 }).toBeGreaterThan(2)
   await later.client.close()
+  await alice.client.close()
+}, 60_000)
+
+test("one that is due after an absence is made where the group is by then", async () => {
+  const { alice, bob, epoch, reborn } = await pair()
+  await bob.client.close()
+  ahead = 13 * HOUR
+  const { groupId } = (await alice.client.chats())[0] ?? { groupId: "" }
+  for (let i = 0; i < 8; i++) await alice.client.selfUpdate(groupId)
+  await alice.client.sync()
+  const before = await epoch()
+  const renewedAt: number[] = []
+  const engine: typeof marmotEngine = {
+    ...marmotEngine,
+    apply: (group, input, env) => {
+      if (input.type === "intent") renewedAt.push(marmotEngine.summary(group).epoch)
+      return marmotEngine.apply(group, input, env)
+    },
+  }
+  const again = await reborn({ engine })
+  await expect.poll(epoch, { timeout: 10_000 }).toBe(before + 1)
+  expect(renewedAt).toEqual([before])
+  await again.client.close()
   await alice.client.close()
 }, 60_000)
 

@@ -39,6 +39,7 @@ export async function performEffects(
   const delivered = effects.flatMap((effect) => (effect.type === "deliver" ? [effect.event] : []))
   await ports.timeline.foresee(draft, group.groupId, delivered)
   for (const effect of effects) await perform(draft, group.groupId, effect, ports)
+  ports.welcomes.prune(draft, group)
 }
 
 async function perform(

@@ -5,6 +5,7 @@ import { bytesToHex } from "../nostr/event.ts"
 import { wrap } from "../nostr/gift-wrap.ts"
 import type { Signer } from "../nostr/signer.ts"
 import { welcomeRumor } from "../marmot/welcome-event.ts"
+import type { MarmotGroup } from "../marmot/engine-types.ts"
 import { fromBase64 } from "../marmot/base64.ts"
 import type { Directory } from "./directory.ts"
 import type { Draft } from "./draft.ts"
@@ -129,6 +130,16 @@ export class WelcomeSender {
       if (job.stateId !== stateId || job.parked !== true) continue
       this.#put(draft, { ...job, parked: false })
       draft.after(() => void this.#run(job.jobId))
+    }
+  }
+
+  /** What waits for a branch that no pass can select any more is over. */
+  prune(draft: Draft, { groupId, states, isSalvaged }: MarmotGroup): void {
+    // Of damaged records, nobody knows which branches there are.
+    if (isSalvaged) return
+    for (const job of this.#jobs.values(draft)) {
+      if (job.groupId !== groupId || job.parked !== true) continue
+      if (job.stateId !== undefined && !states.has(job.stateId)) this.#drop(draft, job)
     }
   }
 

@@ -127,14 +127,18 @@ async function lostInvitation(carols: readonly string[]) {
     return wire === undefined ? {} : { WebSocket: wire.WebSocket }
   }
   const alice = await person(homes, optionsOf(0))
-  const bob = await person(homes, { ...optionsOf(1), ...hurry.options })
+  const store = await openMemoryStore()
+  const openStore = () => Promise.resolve(store)
+  const bob = await person(homes, { ...optionsOf(1), ...hurry.options, openStore })
   const carol = await person(carols, optionsOf(2))
   const { groupId } = await alice.client.createGroup({ name: "Us", members: [bob.npub] })
   await alice.client.sync()
   await acceptOnly(bob)
   await alice.client.updateGroup(groupId, { admins: [alice.pubkey, bob.pubkey] })
   await syncAll(alice, bob)
-  return { alice, bob, carol, groupId, wires, hurry }
+  /** Welcomes that Bob has in his store. */
+  const kept = async () => (await store.range("outbox", "welcomes")).length
+  return { alice, bob, carol, groupId, wires, hurry, kept }
 }
 
 test("an invitation that lost against another change is made again by itself, also to one who joined", async () => {
@@ -164,8 +168,8 @@ test("an invitation that lost against another change is made again by itself, al
   expect(await contents(alice.client, groupId)).toEqual(["here I am"])
 }, 90_000)
 
-test("a Welcome that no relay has taken when its Commit loses is never delivered", async () => {
-  const { alice, bob, carol, groupId, wires, hurry } = await lostInvitation([
+test("a Welcome that no relay has taken when its Commit loses is never delivered, and goes with its branch", async () => {
+  const { alice, bob, carol, groupId, wires, hurry, kept } = await lostInvitation([
     url(0),
     url(1),
     url(2),
@@ -188,6 +192,8 @@ test("a Welcome that no relay has taken when its Commit loses is never delivered
     .poll(() => bob.client.fingerprint(groupId), { timeout: 20_000 })
     .toEqual(await alice.client.fingerprint(groupId))
   expect((await bob.client.group(groupId)).undelivered).toEqual([])
+  // Its branch could still win.
+  expect(await kept()).toBe(1)
 
   for (const at of [0, 1]) await setInbox(carol, [url(0)], { later: 2, at: at })
   hurry.pass(20_000)
@@ -197,6 +203,9 @@ test("a Welcome that no relay has taken when its Commit loses is never delivered
   await syncAll(alice, bob, carol)
   expect(await carol.client.fingerprint(groupId)).toEqual(await alice.client.fingerprint(groupId))
   expect(await wraps(0, carol)).toBe(1)
+  for (let i = 0; i < 2; i++) await alice.client.updateGroup(groupId, { name: `later ${i}` })
+  await syncAll(alice, bob)
+  await expect.poll(kept, { timeout: 20_000 }).toBe(0)
 }, 90_000)
 
 const points = Array.from({ length: 8 }, (_, index) => index + 1).flatMap((failAt) =>

@@ -50,6 +50,8 @@ import { mlsContext } from "./transition.ts"
 
 const START = 1_700_000_000_000
 export const RELAY = "wss://relay.example"
+/** Whoever is not done by then never will be. */
+const MAX_ROUNDS = 200
 
 /** Deterministic "random" bytes, so that a failing world can be made again. */
 export function seededRandom(seed: string): (length: number) => Uint8Array {
@@ -149,9 +151,11 @@ export class World {
   /** Time passes; whoever wants to be woken meanwhile is woken at that time. */
   async pass(milliseconds: number): Promise<void> {
     const end = this.now + milliseconds
-    for (;;) {
+    for (let rounds = 0, since = this.now; ; rounds++) {
       const next = Math.min(...this.members.map((member) => member.wake ?? Infinity))
       if (next > end) break
+      if (next > since) [rounds, since] = [0, next]
+      if (rounds > MAX_ROUNDS) throw new Error("someone wants to be woken again and again")
       this.now = Math.max(this.now, next)
       for (const member of this.members) {
         if ((member.wake ?? Infinity) <= this.now) await member.tick()
@@ -162,7 +166,7 @@ export class World {
 
   /** Everything is accepted, delivered and waited for, until nothing moves. */
   async settle(): Promise<void> {
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       await this.acceptAll()
       for (const member of this.members) await member.receiveAll()
       if (this.unanswered.length > 0) continue

@@ -79,6 +79,12 @@ export function scheduleDeparture(t: Transition): void {
   }
 }
 
+/** We are no leaver any more, so the departures of others are ours to commit again. */
+export function stay(t: Transition): void {
+  t.set({ leaving: undefined })
+  scheduleDeparture(t)
+}
+
 /** A Commit of departures has failed, and they still wait (member-departure §7). */
 export function rescheduleDeparture(t: Transition): void {
   t.set({ autoCommitAt: undefined })

@@ -9,7 +9,7 @@ import {
   proposalTypes,
 } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
-import { hasProposedDeparture, rescheduleDeparture, waitingDepartures } from "./departure.ts"
+import { hasProposedDeparture, rescheduleDeparture, stay, waitingDepartures } from "./departure.ts"
 import type { Intent } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
@@ -60,7 +60,7 @@ export async function renewDeparture(t: Transition): Promise<void> {
   if (!isActiveAdmin(mls, t.group.device.pubkey)) return unattended(() => proposeDeparture(t))
   // The Commit by which we stepped down has lost: do it again, unless nobody else is left to do an admin's work.
   const others = otherAdmins(t, mls)
-  if (others.length === 0) t.set({ leaving: undefined })
+  if (others.length === 0) stay(t)
   else await stageUnattended(t, { proposals: [adminPolicyProposal(others)] })
 }
 

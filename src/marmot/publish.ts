@@ -6,7 +6,7 @@ import { transition } from "./lifecycle.ts"
 import { MAX_ABANDONED, WELCOME_DELAY_MS } from "./limits.ts"
 import { admitRetained } from "./pass.ts"
 import { retryDisbandLater } from "./disbanding.ts"
-import { rescheduleDeparture } from "./departure.ts"
+import { rescheduleDeparture, stay } from "./departure.ts"
 import { applied } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
@@ -74,7 +74,7 @@ function abandonPending(t: Transition): void {
 function unattendedFailed(t: Transition): void {
   if (t.group.disbanding !== undefined) retryDisbandLater(t)
   // Our stepping down for a departure was refused, so we stay.
-  else if (t.group.leaving !== undefined) t.set({ leaving: undefined })
+  else if (t.group.leaving !== undefined) stay(t)
   else rescheduleDeparture(t)
 }
 

@@ -298,7 +298,10 @@ export class Membership {
     const { directory, groups, world } = this.#session
     if (groupId === undefined) return directory.check(inputs, { members: new Set() })
     const group = groups.require(groupId)
-    const members = new Set(options.evenMembers === true ? [] : world.engine.summary(group).members)
+    const { standing, members: present } = world.engine.summary(group)
+    // Nothing more is asked of anyone in a group that has ended, not even what they would have to understand.
+    if (standing === "disbanded") throw new ClientError("not_active", "This group has ended.")
+    const members = new Set(options.evenMembers === true ? [] : present)
     return directory.check(inputs, { members, requirements: world.engine.requirements(group) })
   }
 

@@ -158,6 +158,14 @@ describe("a run of the simulator", () => {
     expect(await found(mute)).toContain("stuck")
   })
 
+  test("finds a departure that never comes to an end", async () => {
+    const mute = brokenSteps((effects) =>
+      effects.filter((effect) => effect.type !== "publish" || effect.purpose !== "proposal"),
+    )
+    const plan = planWith({ at: 40_000, type: "leave", by: 1 })
+    expect(await found(mute, plan)).toEqual(new Set(["stuck"]))
+  })
+
   test("finds a change by somebody who may not make it", async () => {
     const options: WorldOptions = {
       atEnd: ({ witness, devices }) => {

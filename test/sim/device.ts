@@ -66,7 +66,7 @@ interface Life {
 export class Device {
   readonly name: string
   readonly pubkey: string
-  readonly watched = new Watched()
+  readonly watched: Watched
   readonly disk = new Disk()
   readonly accepted: Accepted[] = []
   readonly defects: string[] = []
@@ -85,6 +85,7 @@ export class Device {
   constructor(options: DeviceOptions) {
     this.#options = options
     this.name = `d${options.index}`
+    this.watched = new Watched(this.name)
     this.pubkey = publicKeyOf(options.secretKey)
     this.#nsec = nsecOf(options.secretKey)
     this.skew = options.skew

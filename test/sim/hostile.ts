@@ -38,7 +38,8 @@ export async function hostileEvents(
 ): Promise<readonly NostrEvent[]> {
   const { group } = device.watched
   const state = group?.states.get(group.tip)?.mls
-  if (state === undefined) return []
+  // Whoever is out has no keys left to do anything with.
+  if (state === undefined || group?.standing !== "active") return []
   const { crypto, rng, now, stored } = world
   const random = (length: number) => rng.bytes(length)
   const createdAt = Math.floor(now / 1000)

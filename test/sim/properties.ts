@@ -49,21 +49,27 @@ export async function check(world: World): Promise<readonly Failure[]> {
     await checkRest(world, device, view, messages, fail)
     checkBounds(device, messages, fail)
   }
-  const { knowing, strays, victims } = sorted(world, await membersOf(world))
+  const { knowing, strays, victims, guests } = sorted(world, await membersOf(world))
+  world.counts.add("devices invited into a branch that lost", guests.length)
   for (const stray of strays) checkStray(world, knowing, stray, fail)
   for (const victim of victims) checkVictim(world, knowing, victim, fail)
-  checkAgreement(world, knowing, fail, victims)
+  checkAgreement(world, knowing, fail, [...victims, ...guests])
+  checkDepartures(knowing, fail)
   checkMessages(world, knowing, fail)
   checkRules(world, knowing, fail)
   return failures
 }
+
+/** In its own eyes: whoever has asked to leave, or to end the group, is one until that is done. */
+const isMember = ({ standing }: GroupView) =>
+  standing === "active" || standing === "leaving" || standing === "disbanding"
 
 /** Honest devices that take themselves for members. */
 export async function membersOf(world: World): Promise<readonly Member[]> {
   const members: Member[] = []
   for (const device of world.devices.filter(({ isHonest }) => isHonest)) {
     const view = await world.groupOf(device)
-    if (view?.standing !== "active") continue
+    if (view === undefined || !isMember(view)) continue
     const messages = await device.messages(world.groupId)
     const fingerprint = JSON.stringify(await device.client?.fingerprint(world.groupId))
     const joinEpoch = device.watched.copy?.joinEpoch ?? 0
@@ -79,12 +85,19 @@ export async function membersOf(world: World): Promise<readonly Member[]> {
 export function sorted(world: World, members: readonly Member[]) {
   const votes = (member: Member) =>
     members.filter(({ fingerprint }) => fingerprint === member.fingerprint).length
-  // Whoever could take a Commit that others can't sees both branches.
-  const sees = (member: Member) =>
-    Number(members.some((other) => brokenFor(world, other, member) !== undefined))
-  const [first] = members.toSorted((a, b) => sees(b) - sees(a) || votes(b) - votes(a))
-  if (first === undefined) return { knowing: members, strays: [], victims: [] }
-  const others = members.filter((member) => member !== first)
+  // Whoever could take the Commits that others can't sees every branch.
+  const broken = brokenStates(world, members)
+  const sees = ({ device: { watched } }: Member) =>
+    broken.filter((name) => watched.held.has(name)).length
+  const listed = ({ device }: Member) =>
+    members.filter(({ view }) => view.members.some(({ pubkey }) => pubkey === device.pubkey)).length
+  const [first] = members.toSorted(
+    (a, b) => sees(b) - sees(a) || votes(b) - votes(a) || listed(b) - listed(a),
+  )
+  if (first === undefined) return { knowing: members, strays: [], victims: [], guests: [] }
+  const everyoneElse = members.filter((member) => member !== first)
+  const guests = everyoneElse.filter((member) => isGuest(world, member, first))
+  const others = everyoneElse.filter((member) => !guests.includes(member))
   const victims = others.filter((member) => brokenFor(world, member, first) !== undefined)
   const isListed = ({ device }: Member) =>
     first.view.members.some(({ pubkey }) => pubkey === device.pubkey)
@@ -93,27 +106,49 @@ export function sorted(world: World, members: readonly Member[]) {
     knowing: [first, ...rest.filter(isListed)],
     strays: rest.filter((member) => !isListed(member)),
     victims,
+    guests,
   }
+}
+
+/**
+ * It was invited into a branch that has lost since, so it has no state of the one that won, nor any state before the
+ * fork: no protocol tells it more than that it can open nothing.
+ */
+function isGuest(world: World, { device }: Member, first: Member): boolean {
+  const joined = device.watched.copy?.joinState
+  if (joined === undefined) return false
+  const chain = world.witness.chain(authenticatorIn(first.fingerprint))
+  const its = world.witness.chain(joined)
+  return !chain.some((state) => state === its[0]) && its.some((state) => chain.includes(state))
 }
 
 /** The state that a member of bad faith has made in the history of `first` so that `member`, who held its parent, can't enter. */
 function brokenFor(world: World, member: Member, first: Member): StateInfo | undefined {
-  const honest = new Set(
-    world.devices.filter(({ isHonest }) => isHonest).map(({ pubkey }) => pubkey),
+  const isBroken = isBrokenFor(world, member)
+  return world.witness.chain(authenticatorIn(first.fingerprint)).find(isBroken)
+}
+
+/** Authenticators of all such states, on whatever branch. */
+function brokenStates(world: World, members: readonly Member[]): readonly string[] {
+  const isBroken = members.map((member) => isBrokenFor(world, member))
+  return [...world.witness.states.values()]
+    .filter((state) => isBroken.some((isBrokenForOne) => isBrokenForOne(state)))
+    .map(({ authenticator }) => authenticator)
+}
+
+function isBrokenFor(world: World, { device, joinEpoch }: Member) {
+  const dishonest = new Set(
+    world.devices.filter(({ isHonest }) => !isHonest).map(({ pubkey }) => pubkey),
   )
-  const { held } = member.device.watched
-  return world.witness
-    .chain(authenticatorIn(first.fingerprint))
-    .find(
-      ({ authenticator, parent, committer, members, epoch }) =>
-        epoch > member.joinEpoch &&
-        committer !== undefined &&
-        !honest.has(committer) &&
-        members.includes(member.device.pubkey) &&
-        !held.has(authenticator) &&
-        parent !== undefined &&
-        held.has(parent),
-    )
+  const { held } = device.watched
+  return ({ authenticator, parent, committer, members, epoch }: StateInfo) =>
+    epoch > joinEpoch &&
+    committer !== undefined &&
+    dishonest.has(committer) &&
+    members.includes(device.pubkey) &&
+    !held.has(authenticator) &&
+    parent !== undefined &&
+    held.has(parent)
 }
 
 /** RFC 9420 §7.5 has no proof that a path opens for everyone: who can't open it can only suspect that others did. */
@@ -152,6 +187,18 @@ function checkStray(world: World, [first]: readonly Member[], stray: Member, fai
   } else if (!stray.view.mayBeStranded) {
     fail("divergent", `${name} was removed by others, can't know it and suspects nothing`)
   } else world.counts.add("devices removed without being able to know")
+}
+
+/** Whoever wants to leave goes once somebody else is there to commit it; whoever ends the group needs nobody. */
+export function checkDepartures(members: readonly Member[], fail: Fail): void {
+  for (const { device, view, fingerprint } of members) {
+    const canHelp = members.some(
+      (other) => other.view.standing === "active" && other.fingerprint === fingerprint,
+    )
+    if (view.standing === "disbanding" || (view.standing === "leaving" && canHelp)) {
+      fail("stuck", `${device.name} is ${view.standing} for ever`)
+    }
+  }
 }
 
 type Fail = (property: Property, text: string) => void
@@ -269,6 +316,8 @@ function checkMessages(world: World, members: readonly Member[], fail: Fail): vo
       const isReceived = world.devices.some(({ watched }) => watched.received.has(messageId))
       if (own && delivery.status !== "sent" && !isReceived) continue
       const epoch = epochs.get(messageId)
+      // Written in a copy of its own that another invitation has replaced since: kept for its author to read.
+      if (own && epoch === undefined && isOfEarlierCopy(device, messageId)) continue
       if (epoch === undefined) fail("divergent", `${device.name} shows ${content} of a lost branch`)
       else owed.set(messageId, epoch)
     }
@@ -297,6 +346,9 @@ function checkMessages(world: World, members: readonly Member[], fail: Fail): vo
     }
   }
 }
+
+const isOfEarlierCopy = ({ accepted, watched }: Device, id: string) =>
+  accepted.some(({ messageId, copy }) => messageId === id && copy !== watched.copy?.number)
 
 /** The history of the winning branch, Commit by Commit, by rules that know nothing of the engine's. */
 function checkRules(world: World, members: readonly Member[], fail: Fail): void {

@@ -2,6 +2,7 @@
 
 import {
   checkAgreement,
+  checkDepartures,
   checkRest,
   checkSecrecy,
   checkShownOnce,
@@ -36,6 +37,7 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   const others = members.filter((member) => !invited.includes(member.device))
   if (invited.length === lost.length) checkAgreement(world, knowing, fail)
   else checkAgreement(world, knowing, fail, others)
+  checkDepartures(knowing, fail)
   for (const { device, view, messages } of members) {
     checkShownOnce(device, messages, fail)
     checkSecrecy(world, device, messages, fail)
@@ -51,10 +53,10 @@ interface Lost {
 }
 
 async function lostDevices(world: World): Promise<readonly Lost[]> {
-  const { knowing, strays, victims } = sorted(world, await membersOf(world))
+  const { knowing, strays, victims, guests } = sorted(world, await membersOf(world))
   const [first] = knowing
   if (first === undefined) return []
-  const known = new Set([...knowing, ...victims].map(({ device }) => device.pubkey))
+  const known = new Set([...knowing, ...victims, ...guests].map(({ device }) => device.pubkey))
   const ghosts = world.devices.filter(
     ({ isHonest, pubkey, watched }) =>
       isHonest &&
@@ -64,7 +66,7 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
   )
   return [
     ...strays.map(({ device }) => ({ device, isMember: false })),
-    ...victims.map(({ device }) => ({
+    ...[...victims, ...guests].map(({ device }) => ({
       device,
       isMember: first.view.members.some(({ pubkey }) => pubkey === device.pubkey),
     })),

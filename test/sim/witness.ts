@@ -25,10 +25,13 @@ export interface StateInfo {
 export interface Copy {
   readonly number: number
   readonly joinEpoch: number
+  /** Authenticator of the state that it began with. */
+  readonly joinState: string
 }
 
 /** What one device has held. */
 export class Watched {
+  readonly name: string
   readonly copies: Copy[] = []
   /** The state in which each message opened, by inner id; several, if it was sent again. */
   readonly opened = new Map<string, Set<string>>()
@@ -42,14 +45,20 @@ export class Watched {
   copy: Copy | undefined
   readonly #copyOf = new Map<string, Copy>()
 
+  constructor(name: string) {
+    this.name = name
+  }
+
   join(group: MarmotGroup): void {
     const state = group.states.get(group.tip)?.mls
     if (state === undefined) return
-    const copy = { number: this.copies.length, joinEpoch: Number(state.groupContext.epoch) }
+    const joinState = authenticatorOf(state)
+    const joinEpoch = Number(state.groupContext.epoch)
+    const copy = { number: this.copies.length, joinEpoch, joinState }
     this.copies.push(copy)
     this.hasEnded = false
     this.copy = copy
-    this.#copyOf.set(authenticatorOf(state), copy)
+    this.#copyOf.set(joinState, copy)
     this.group = group
   }
 
@@ -69,10 +78,12 @@ export class Watched {
 export class Witness {
   readonly states = new Map<string, StateInfo>()
   readonly #counts: Counts
+  readonly #tell: ((line: string) => void) | undefined
   readonly #seen = new WeakMap<StateNode, string>()
 
-  constructor(counts: Counts) {
+  constructor(counts: Counts, tell?: (line: string) => void) {
     this.#counts = counts
+    this.#tell = tell
   }
 
   /** The engine of one device, `engine` with a look over its shoulder. */
@@ -144,7 +155,17 @@ export class Witness {
     return parents.length - new Set(parents).size
   }
 
+  /** What has changed for one device, for a trace. */
+  #tellStep(watched: Watched, before: MarmotGroup | undefined, after: MarmotGroup): void {
+    if (this.#tell === undefined) return
+    const now = summaryOf(after)
+    if (before === undefined || now !== summaryOf(before)) {
+      this.#tell(`${watched.name} is at ${now}`)
+    }
+  }
+
   #look(watched: Watched, group: MarmotGroup, before?: MarmotGroup): void {
+    this.#tellStep(watched, before, group)
     if (group.states !== before?.states) {
       for (const node of group.states.values()) this.#note(watched, group, node)
     }
@@ -194,6 +215,25 @@ export class Witness {
       watched.opened.set(innerId, opened.add(authenticatorOf(state)))
     }
   }
+}
+
+function summaryOf(group: MarmotGroup): string {
+  const { tip, states, standing, lifecycle, leaving, disbanding, pending, pass, intents } = group
+  const node = states.get(tip)
+  const changes = node?.edge?.rows.map(({ type }) => type).join("+") ?? ""
+  const parts = [
+    `${node?.epoch}:${tip.slice(0, 4)}`,
+    `${changes} by ${node?.edge?.committer.slice(0, 4)}`,
+    standing,
+    lifecycle,
+    ...(leaving === undefined ? [] : ["leaving"]),
+    ...(disbanding === undefined ? [] : ["disbanding"]),
+    ...(pending === undefined ? [] : [`staged ${pending.node.epoch}`]),
+    ...(pass === undefined ? [] : ["pass"]),
+    ...(intents.length === 0 ? [] : [`wishes ${intents.map(({ type }) => type).join()}`]),
+    `states ${[...states.values()].map(({ epoch, id }) => `${epoch}:${id.slice(0, 4)}`).join()}`,
+  ]
+  return parts.join(", ")
 }
 
 const names = new WeakMap<object, string>()

@@ -55,7 +55,7 @@ export class World {
     this.#options = options
     this.#rng = Rng.of(plan.seed, "world")
     this.network = new Network(this.clock, Rng.of(plan.seed, "network"), this.counts)
-    this.witness = new Witness(this.counts)
+    this.witness = new Witness(this.counts, options.tell && ((line) => this.tell(line)))
   }
 
   tell(line: string): void {
@@ -118,6 +118,7 @@ export class World {
         engineFor: (watched) => this.witness.engineFor(watched, this.#options.engineOf?.(index)),
         tell: (line) => this.tell(line),
       })
+      this.tell(`${device.name} is ${device.pubkey.slice(0, 4)}`)
       device.isHonest = !plan.malicious.some((each) => plan.accounts[each] === account)
       devices.push(device)
     }

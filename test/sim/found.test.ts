@@ -1,0 +1,43 @@
+// What seeds have found, as plans that do nothing else.
+
+import { expect, test } from "vitest"
+import type { Item, Plan } from "./plan.ts"
+import { simulate } from "./simulate.ts"
+
+const planOfTwo = (...items: readonly Item[]): Plan => ({
+  seed: 1,
+  accounts: [0, 1],
+  skews: [0, 0],
+  relays: 1,
+  founders: [1],
+  admins: [],
+  malicious: [],
+  phases: [items],
+})
+
+test("whoever asked to leave and must stay as the only admin commits another's departure (seed 1043)", async () => {
+  const plan = planOfTwo(
+    { at: 500, type: "partition", devices: [1], relays: [0], how: "closed", lasts: 40_000 },
+    { at: 5_000, type: "leave", by: 1 },
+    { at: 9_000, type: "admins", by: 0, admins: [0, 1] },
+    { at: 20_000, type: "leave", by: 0 },
+  )
+  const standings: unknown[] = []
+  const { failures } = await simulate(plan, {
+    atEnd: ({ devices }) => {
+      for (const { watched } of devices) standings.push(watched.group?.standing)
+    },
+  })
+  expect(failures).toEqual([])
+  expect(standings).toEqual(["left", "active"])
+})
+
+test("an invitation to a group that has ended is refused in words (seeds 1412, 1966)", async () => {
+  const plan = planOfTwo(
+    { at: 1_000, type: "disband", by: 0 },
+    { at: 10_000, type: "invite", by: 0, subject: 1 },
+  )
+  const { failures, counts } = await simulate(plan)
+  expect(failures).toEqual([])
+  expect(counts["refused: invite not_active"]).toBe(1)
+})

@@ -50,6 +50,10 @@ export interface Member {
   send(data: Uint8Array): Promise<Uint8Array>
   /** An application message of this epoch or an earlier one. */
   read(message: Uint8Array): Promise<Uint8Array>
+  /** Of this implementation only: the ratchet_tree extension's data. */
+  ratchetTree(): Uint8Array
+  /** Of this implementation only: all members' leaves. */
+  leaves(): number[]
   authenticator(): string
   epoch(): bigint
   leaf(): number
@@ -167,6 +171,8 @@ export async function ourMember(name: string, { suite, backend }: Setting): Prom
       else past[at] = result.state
       return result.data
     },
+    ratchetTree: () => mls.exportRatchetTree(held()),
+    leaves: () => [...mls.members(held())].map(({ leafIndex }) => leafIndex),
     authenticator: () => hex(held().epochSecrets.epochAuthenticator),
     epoch: () => held().groupContext.epoch,
     leaf: () => held().ownLeafIndex,
@@ -329,6 +335,12 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
       const data = await process(message)
       if (data === undefined) throw new Error("no application message")
       return data
+    },
+    ratchetTree() {
+      throw new Error("ts-mls is not asked for its tree")
+    },
+    leaves() {
+      throw new Error("ts-mls is not asked for its members")
     },
     authenticator: () => hex(held().keySchedule.epochAuthenticator),
     epoch: () => held().groupContext.epoch,

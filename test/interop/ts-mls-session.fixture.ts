@@ -11,6 +11,7 @@ import {
   peerMember,
   text,
 } from "./ts-mls-members.fixture.ts"
+import { isUnmergedRefusal, unmergedLeaves } from "./ts-mls-unmerged.fixture.ts"
 
 const MOST_MEMBERS = 7
 
@@ -184,7 +185,9 @@ class Session {
 
   async #joinExternally(ours: boolean): Promise<void> {
     const joiner = await this.#fresh(ours)
-    const commit = await joiner.joinExternally(this.#one(this.#members))
+    const helper = this.#one(this.#members)
+    const commit = await this.#unlessRefused(joiner, () => joiner.joinExternally(helper))
+    if (commit === undefined) return
     for (const member of this.#members) await member.process(commit)
     this.#members.push(joiner)
   }
@@ -214,9 +217,36 @@ class Session {
     }))
     for (const joiner of joiners) {
       if (welcome === undefined) throw new Error("no Welcome")
-      await joiner.join(welcome)
-      this.#members.push(joiner)
+      const joined = await this.#unlessRefused(joiner, async () => {
+        await joiner.join(welcome)
+        return joiner
+      })
+      if (joined !== undefined) this.#members.push(joined)
+      else await this.#expel(joiner)
     }
+  }
+
+  /** `undefined` where ts-mls refuses a tree that is in order: see `unmergedLeaves`. */
+  async #unlessRefused<T>(joiner: Member, join: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await join()
+    } catch (error) {
+      if (joiner.ours || !isUnmergedRefusal(error)) throw error
+      const tree = this.#one(this.#ours()).ratchetTree()
+      deepEqual(unmergedLeaves(tree), { rfc: true, peer: false })
+      this.done.set("refused by ts-mls", (this.done.get("refused by ts-mls") ?? 0) + 1)
+      return undefined
+    }
+  }
+
+  /** Who was added and did not join is removed. */
+  async #expel(added: Member): Promise<void> {
+    const taken = new Set(this.#members.map((member) => member.leaf()))
+    const leaf = this.#one(this.#ours())
+      .leaves()
+      .find((each) => !taken.has(each))
+    if (leaf === undefined) throw new Error(`${added.name} has no leaf`)
+    await this.#commit(this.#one(this.#ours()), [{ kind: "remove", leaf }])
   }
 
   #agree(): void {

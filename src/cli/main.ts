@@ -1,6 +1,5 @@
 // The headless client: requests on standard input, answers and events on standard output, logs on standard error.
 
-import { randomBytes } from "node:crypto"
 import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
 import { openClient } from "../client/client.ts"
@@ -58,7 +57,6 @@ async function start(): Promise<Client> {
   return openClient({
     openStore: () => (state === undefined ? openMemoryStore() : openFileStore(state)),
     WebSocket: NodeWebSocket,
-    random: (length) => new Uint8Array(randomBytes(length)),
     defaultRelays,
     media: { fetch: (url, init) => fetch(url, init), servers },
     log: (message, error) => {

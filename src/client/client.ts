@@ -41,7 +41,8 @@ export interface ClientOptions {
   /** Opens the account's store; again after `logout` has destroyed it. */
   readonly openStore: () => Promise<Store>
   readonly WebSocket: WebSocketConstructor
-  readonly random: (length: number) => Uint8Array
+  /** Tests only. Absent: the platform's generator, and what the engine makes by itself, as one-time keys of HPKE. */
+  readonly random?: (length: number) => Uint8Array
   readonly defaultRelays: readonly string[]
   /** Absent: no files can be sent or fetched. */
   readonly media?: {
@@ -78,6 +79,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
 
 export class Client implements ClientApi {
   readonly #options: ClientOptions
+  readonly #random: (length: number) => Uint8Array
   readonly #listeners = new Set<(change: ClientChange) => void>()
   #store: Store | undefined
   #crypto: MlsCrypto | undefined
@@ -87,6 +89,7 @@ export class Client implements ClientApi {
 
   constructor(options: ClientOptions) {
     this.#options = options
+    this.#random = options.random ?? platformRandom
     this.#crypto = options.crypto
   }
 
@@ -94,7 +97,7 @@ export class Client implements ClientApi {
     await this.#guard(async () => {
       const { openStore, random, extension } = this.#options
       const [crypto] = await Promise.all([
-        this.#crypto ?? createCrypto({ suite: cipherSuite(1), random }),
+        this.#crypto ?? createCrypto({ suite: cipherSuite(1), ...(random && { random }) }),
         verifyFast(),
       ])
       this.#crypto = crypto
@@ -135,7 +138,7 @@ export class Client implements ClientApi {
   }
 
   createAccount(params: { name: string; relays?: readonly string[] }): Promise<PersonView> {
-    const secretKey = generateSecretKey(this.#options.random)
+    const secretKey = generateSecretKey(this.#random)
     return this.#begin(new LocalSigner(secretKey), { ...params, secretKey, keySaved: false })
   }
 
@@ -369,7 +372,7 @@ export class Client implements ClientApi {
         const record = await newAccount({
           crypto,
           signer,
-          random: this.#options.random,
+          random: this.#random,
           now: this.#now(),
           keySaved: params.keySaved,
           relays: params.relays ?? this.#options.defaultRelays,
@@ -390,7 +393,7 @@ export class Client implements ClientApi {
   }
 
   async #run(account: Account): Promise<Running> {
-    const { WebSocket, random, defaultRelays, log, engine, elsewhere } = this.#options
+    const { WebSocket, defaultRelays, log, engine, elsewhere } = this.#options
     const { timers = systemTimers, media } = this.#options
     const store = this.#store
     const crypto = this.#crypto
@@ -411,7 +414,7 @@ export class Client implements ClientApi {
         media: media && this.#mediaPorts(media, timers),
         log: log ?? (() => undefined),
         now: () => this.#now(),
-        random,
+        random: this.#random,
       },
     })
     this.#running = {
@@ -464,4 +467,8 @@ export class Client implements ClientApi {
       }
     }
   }
+}
+
+function platformRandom(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length))
 }

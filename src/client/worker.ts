@@ -36,7 +36,6 @@ function start({ relays, blossom }: Hello): Promise<ClientApi> {
     // Without its store this worker is of no use; the pages notice its silence and start another one.
     openStore: () => openIndexedDbStore("burrow", { onLost: () => close() }),
     WebSocket,
-    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     defaultRelays: relays,
     media: { fetch: (url, init) => fetch(url, init), servers: blossom },
     extension: bridge,

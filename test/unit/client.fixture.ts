@@ -1,6 +1,5 @@
 // Tests: whole clients over the real development relay, each on a memory store.
 
-import { randomBytes } from "node:crypto"
 import type { ClientApi, MessageItem } from "../../src/client/api.ts"
 import { openClient } from "../../src/client/client.ts"
 import type { Client, ClientOptions } from "../../src/client/client.ts"
@@ -21,7 +20,6 @@ export function startClient(
   return openClient({
     openStore: () => openMemoryStore(),
     WebSocket: NodeWebSocket,
-    random: (length) => new Uint8Array(randomBytes(length)),
     defaultRelays: relays,
     log: (message, error) => {
       if (process.env["BURROW_TEST_LOG"] !== undefined)

@@ -97,7 +97,9 @@ export class Transition {
 
 /** Without a clock: no two members may judge a received Commit differently because their clocks differ. */
 export function mlsContext(env: EngineEnv): MlsContext {
-  return { crypto: env.crypto, auth: accountService(env.crypto) }
+  // §12.4 wants proposals committed before anything is said. In Marmot only admins may commit most of them, and a
+  // SelfRemove waits for its committer by a timer (behaviour): whoever may not commit would be silenced by any proposal.
+  return { crypto: env.crypto, auth: accountService(env.crypto), commitBeforeSending: false }
 }
 
 /** For Commits of our own: whoever invites makes sure that the KeyPackages are valid today. */

@@ -226,6 +226,7 @@ async function checkNewLeaves(
     groupExtensions,
     // §7.3: RECOMMENDED on receipt; without a clock the answer is the same for everyone.
     ...(ctx.now !== undefined && { now: ctx.now }),
+    maxLifetime: ctx.limits?.maxLifetime,
   })
   const replacements = list.updates.map((update) => {
     const replaced = leafNode(state.tree, update.leafIndex)

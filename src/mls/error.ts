@@ -36,6 +36,8 @@ export type MlsErrorCode =
   | "leaf_not_yet_valid"
   /** A leaf whose lifetime is over. */
   | "leaf_expired"
+  /** A leaf whose lifetime is longer than the limit, or ends before it begins. */
+  | "leaf_lifetime_too_long"
   /** A leaf whose leaf_node_source is not that of the object that carries it. */
   | "leaf_source"
   /** A replacement leaf with the encryption key of the leaf that it replaces. */
@@ -121,7 +123,7 @@ export type MlsErrorCode =
   | "group_reinitialised"
   /** More messages, or a longer one, than may be encrypted in one epoch (§15.2). */
   | "sending_limit"
-  /** Application data while proposals wait to be committed, where the context forbids it (§12.4). */
+  /** Application data while proposals wait to be committed, unless the context allows it (§12.4). */
   | "proposals_pending"
   /** More cached proposals than the limit. */
   | "too_many_proposals"

@@ -1,6 +1,12 @@
 // RFC 9420 §13.5, draft-ietf-mls-extensions-10 §5.1: GREASE, values that mean nothing, sent so that others keep ignoring them.
 
-import { appDataDictionary, appDataExtension } from "./app-data.ts"
+import {
+  appDataDictionary,
+  appDataExtension,
+  componentIds,
+  decodeComponentsList,
+  encodeComponentsList,
+} from "./app-data.ts"
 import type { Extension } from "./extensions.ts"
 import type { KeyPackageOptions } from "./key-package.ts"
 import { extensionTypes } from "./registry.ts"
@@ -19,7 +25,8 @@ type Random = (length: number) => Uint8Array
 
 /**
  * The options with one GREASE value, chosen at random, in each list of the leaf's capabilities but the versions', in the
- * leaf's and the KeyPackage's extensions, and in their dictionaries where they have one.
+ * leaf's and the KeyPackage's extensions, in their dictionaries where they have one, and in the leaf dictionary's lists of
+ * components.
  */
 export function withGrease(random: Random, options: KeyPackageOptions): KeyPackageOptions {
   const { capabilities, leafExtensions = [], extensions = [] } = options
@@ -46,11 +53,17 @@ export function greaseExtension(random: Random): Extension {
   return { type: pick(random, greaseValues), data: random(length & 0x0f) }
 }
 
-/** A dictionary with an entry of a GREASE component; other extensions as they are. */
+/** A dictionary with an entry of a GREASE component, and one in each list; other extensions as they are. */
 function greased(random: Random, extension: Extension): Extension {
   if (extension.type !== extensionTypes.appDataDictionary) return extension
-  const dictionary = appDataDictionary([extension]) ?? new Map()
-  return appDataExtension(new Map(dictionary).set(pick(random, COMPONENTS), random(4)))
+  const dictionary = new Map(appDataDictionary([extension]))
+  for (const id of [componentIds.appComponents, componentIds.safeAad]) {
+    const list = dictionary.get(id)
+    if (list === undefined) continue
+    const components = [...decodeComponentsList(list), pick(random, COMPONENTS)]
+    dictionary.set(id, encodeComponentsList(components))
+  }
+  return appDataExtension(dictionary.set(pick(random, COMPONENTS), random(4)))
 }
 
 function pick(random: Random, values: readonly number[]): number {

@@ -81,6 +81,12 @@ export interface PskStore {
 export interface MlsLimits {
   /** Largest decoded tree, in leaves. Default 2^17. */
   readonly maxLeaves?: number
+  /**
+   * Longest lifetime of a leaf, in seconds, from its first moment to its last (§7.2: "Applications MUST define a maximum
+   * total lifetime that is acceptable"). Of every leaf that came with a KeyPackage, be it added or found in a tree: all
+   * members should have the same limit, whatever their clocks say. Default: any.
+   */
+  readonly maxLifetime?: number
   /** Largest MLSMessage that is looked at, in bytes. Default 64 MiB. */
   readonly maxMessageSize?: number
   /** Proposals that the cache holds; more are refused with `too_many_proposals`. Default 1,000. */
@@ -113,8 +119,8 @@ export interface MlsContext {
   /** Of PrivateMessages for which the call names no padding. Default: none. */
   readonly padding?: PaddingPolicy
   /**
-   * §12.4: "commit the pending proposals before sending application data". True: `encryptApplication` refuses while there
-   * are any. Default: the caller sees to it.
+   * §12.4: who has seen proposals in an epoch "MUST send a Commit message before sending application data". True, the
+   * default: `encryptApplication` refuses while any wait. False: the application says who commits, and when.
    */
   readonly commitBeforeSending?: boolean
 }

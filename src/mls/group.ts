@@ -56,6 +56,7 @@ export async function createGroup(
   validateLeafNode(crypto, keyPackage.leafNode, {
     source: "key_package",
     groupExtensions: options.extensions,
+    maxLifetime: ctx.limits?.maxLifetime,
   })
   await ctx.auth?.validate(
     keyPackage.leafNode.credential,
@@ -138,7 +139,7 @@ export async function createUpdateProposal(
 
 /**
  * An application message to the group, as a PrivateMessage. Throws `MlsError` `group_reinitialised`, `safe_aad`,
- * `sending_limit`, or `proposals_pending` where the context asks for it.
+ * `sending_limit`, or `proposals_pending` unless the context says otherwise.
  */
 export async function encryptApplication(
   ctx: MlsContext,
@@ -147,8 +148,8 @@ export async function encryptApplication(
   options: EncryptOptions = {},
 ): Promise<EncryptedApplication> {
   requireActive(state)
-  // §12.4: "a member MUST commit" the proposals that it has received before it sends application data.
-  if (ctx.commitBeforeSending === true && state.proposals.size > 0) {
+  // §12.4: a member that has seen proposals in an epoch commits before it sends application data.
+  if (ctx.commitBeforeSending !== false && state.proposals.size > 0) {
     throw new MlsError("proposals_pending", "there are proposals to commit first", "12.4")
   }
   if (data.length > (ctx.limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {

@@ -1,8 +1,14 @@
 // RFC 9420 §12.4, §13.5, §15.1, §15.2: what a sender is held to, padding, and GREASE.
 
 import { describe, expect, test } from "vitest"
-import { appDataDictionary, appDataExtension } from "./app-data.ts"
+import {
+  appDataDictionary,
+  appDataExtension,
+  componentIds,
+  encodeComponentsList,
+} from "./app-data.ts"
 import { createCommit } from "./commit-create.ts"
+import { componentSupport } from "./components.ts"
 import { greaseExtension, greaseValues, withGrease } from "./grease.ts"
 import {
   add,
@@ -16,13 +22,16 @@ import {
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { createGroup, createProposal, encryptApplication } from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
-import { generateKeyPackage } from "./key-package.ts"
+import { type OwnKeyPackage, generateKeyPackage } from "./key-package.ts"
 import { decodeMlsMessage } from "./message.ts"
 import { paddingTo } from "./private-message.ts"
 import { processMessage } from "./process.ts"
 import { inspectGroup } from "./public-group.ts"
 import { proposalTypes, wireFormats } from "./registry.ts"
 import { joinGroup } from "./welcome.ts"
+
+/** Of `testContext`. */
+const NOW = 1_700_000_000
 
 const pair = async (ctx: MlsContext) => (await groupOf(ctx, ["a", "b"])) as [GroupState, GroupState]
 
@@ -64,7 +73,8 @@ describe("padding", () => {
 })
 
 test("sending_limit: so many messages in an epoch, and of such a length; a commit begins anew", async () => {
-  const ctx = { ...(await testContext("webcrypto")), limits: { maxSent: 2, maxMessageSize: 5000 } }
+  const limits = { maxSent: 2, maxMessageSize: 5000 }
+  const ctx = { ...(await testContext("webcrypto")), limits, commitBeforeSending: false }
   const [a, b] = await pair(ctx)
   const data = new Uint8Array(1)
   const first = await encryptApplication(ctx, a, data)
@@ -80,9 +90,41 @@ test("sending_limit: so many messages in an epoch, and of such a length; a commi
   expect(await codeOf(() => encryptApplication(ctx, next, long))).toBe("sending_limit")
 })
 
-test("proposals_pending: where it is asked for, proposals are committed before anything is said", async () => {
+test("leaf_lifetime_too_long: at founding, adding, joining and inspecting, of every leaf that came in a KeyPackage", async () => {
   const ctx = await testContext("webcrypto")
-  const strict = { ...ctx, commitBeforeSending: true }
+  const lasting = (seconds: bigint) =>
+    generateKeyPackage(ctx.crypto, {
+      credential: { kind: "basic", identity: Uint8Array.of(Number(seconds)) },
+      capabilities,
+      lifetime: { notBefore: BigInt(NOW), notAfter: BigInt(NOW) + seconds },
+    })
+  const [short, long, other] = [await lasting(100n), await lasting(101n), await lasting(99n)]
+  const strict = { ...ctx, limits: { maxLifetime: 100 } }
+  const found = (on: MlsContext, keyPackage: OwnKeyPackage) =>
+    createGroup(on, { groupId: Uint8Array.of(1), keyPackage, extensions: [] })
+  const tooLong = (run: () => Promise<unknown>) =>
+    codeOf(run).then((code) => {
+      expect(code).toBe("leaf_lifetime_too_long")
+    })
+  await tooLong(() => found(strict, long))
+  const founded = await found(strict, short)
+  await tooLong(() => createCommit(strict, founded, { proposals: [add(long)] }))
+  const added = await createCommit(strict, founded, { proposals: [add(other)] })
+  const { welcome = new Uint8Array() } = added
+  const { state } = await joinGroup(strict, { welcome, keyPackages: [other] })
+  // Somebody without the limit adds one that lasts too long: nobody with it follows, and nobody with it joins.
+  const careless = await createCommit(ctx, added.next, { proposals: [add(long)] })
+  await tooLong(() => processMessage(strict, state, careless.commit))
+  const joining = { welcome: careless.welcome ?? new Uint8Array(), keyPackages: [long] }
+  await tooLong(() => joinGroup(strict, joining))
+  expect((await joinGroup(ctx, joining)).state.groupContext.epoch).toBe(2n)
+  const info = await exportGroupInfo(ctx, careless.next, { ratchetTree: true })
+  await tooLong(() => inspectGroup(strict, info))
+})
+
+test("proposals_pending: proposals are committed before anything is said, unless that is switched off", async () => {
+  const strict = await testContext("webcrypto")
+  const ctx = { ...strict, commitBeforeSending: false }
   const [a, b] = await pair(ctx)
   const psk = { kind: "external", pskId: new Uint8Array(1), pskNonce: new Uint8Array(32) } as const
   const made = await createProposal(ctx, b, { proposalType: proposalTypes.psk, psk })
@@ -100,7 +142,15 @@ describe("GREASE", () => {
     credential: { kind: "basic", identity: Uint8Array.of(1) } as const,
     capabilities,
     lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
-    leafExtensions: [appDataExtension(new Map([[0x8001, Uint8Array.of(1)]]))],
+    leafExtensions: [
+      appDataExtension(
+        new Map([
+          [componentIds.appComponents, encodeComponentsList([1, 0x8001])],
+          [componentIds.safeAad, encodeComponentsList([])],
+          [0x8001, Uint8Array.of(1)],
+        ]),
+      ),
+    ],
   }
 
   test("the fifteen values of the RFC", () => {
@@ -126,8 +176,15 @@ describe("GREASE", () => {
       }
       const dictionary = appDataDictionary(made.leafExtensions ?? [])
       expect(dictionary?.get(0x8001)).toEqual(Uint8Array.of(1))
-      const component = [...(dictionary?.keys() ?? [])].find((id) => id !== 0x8001)
-      expect(greaseValues.filter((value) => value < 0x8000)).toContain(component)
+      const component = [...(dictionary?.keys() ?? [])].filter((id) => greaseValues.includes(id))
+      expect(component).toHaveLength(1)
+      // No private-use component is taken for GREASE, in the dictionary or in its lists.
+      const { components, safeAad } = componentSupport(made.leafExtensions ?? [])
+      const forComponents = greaseValues.filter((value) => value < 0x8000)
+      expect(components?.filter((id) => !forComponents.includes(id))).toEqual([1, 0x8001])
+      expect(components).toHaveLength(3)
+      expect(forComponents).toEqual(expect.arrayContaining([...component, ...(safeAad ?? [0])]))
+      expect(safeAad).toHaveLength(1)
       expect(made.extensions).toHaveLength(1)
     }
     expect(seen.size).toBeGreaterThan(10)

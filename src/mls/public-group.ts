@@ -83,7 +83,8 @@ export async function verifyPublicGroup(
   }
   await verifyGroupInfo(crypto, groupInfo, signerLeaf.signatureKey)
   const { groupId, extensions: groupExtensions, treeHash } = groupContext
-  await validateTree(crypto, tree, { ...options, groupId, groupExtensions, treeHash })
+  const { maxLifetime } = limits ?? {}
+  await validateTree(crypto, tree, { ...options, groupId, groupExtensions, treeHash, maxLifetime })
   await authenticateAll(ctx, tree, options)
   await Promise.all(
     externalSenders(groupExtensions).map(async ({ credential, signatureKey }) => {

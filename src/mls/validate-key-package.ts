@@ -14,6 +14,8 @@ export interface KeyPackageChecks {
   readonly groupExtensions?: readonly Extension[]
   /** Seconds since 1970. Without it the lifetime is not checked. */
   readonly now?: number
+  /** In seconds (§7.2). Default: any lifetime. */
+  readonly maxLifetime?: number | undefined
 }
 
 /**

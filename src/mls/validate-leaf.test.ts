@@ -114,6 +114,20 @@ describe("a leaf on its own (§7.3)", () => {
     expect(await codeFor(leaf, { now: NOW + 86_400 })).toBe("nothing thrown")
   })
 
+  test("has a lifetime that is not too long, if there is a limit", async () => {
+    // From an hour before NOW to a day after it.
+    expect(await codeFor(leaf, { maxLifetime: 90_000 })).toBe("nothing thrown")
+    expect(await codeFor(leaf, { maxLifetime: 89_999 })).toBe("leaf_lifetime_too_long")
+    const lasting = (notBefore: bigint, notAfter: bigint): LeafNode => ({
+      ...leaf,
+      source: { kind: "key_package", lifetime: { notBefore, notAfter } },
+    })
+    const always = lasting(0n, 2n ** 64n - 1n)
+    expect(await codeFor(always)).toBe("nothing thrown")
+    expect(await codeFor(always, { maxLifetime: 2 ** 40 })).toBe("leaf_lifetime_too_long")
+    expect(await codeFor(lasting(2n, 1n), { maxLifetime: 1 })).toBe("leaf_lifetime_too_long")
+  })
+
   test("has an encryption key to which something can be sealed", async () => {
     expect(await codeFor({ ...leaf, encryptionKey: Uint8Array.of(1) })).toBe("invalid_public_key")
   })

@@ -33,6 +33,8 @@ export interface LeafNodeChecks {
   readonly replaced?: LeafNode
   /** Seconds since 1970. Without it lifetimes are not checked: an old leaf in a tree is legitimate. */
   readonly now?: number
+  /** In seconds (§7.2). Default: any lifetime. */
+  readonly maxLifetime?: number | undefined
 }
 
 /**
@@ -71,6 +73,7 @@ export function validateLeafNode(
     )
   }
   checkSource(leaf, checks)
+  if (checks.maxLifetime !== undefined) checkWholeLifetime(leaf, checks.maxLifetime)
   if (checks.now !== undefined) checkLifetime(leaf, checks.now)
   if (checks.groupExtensions !== undefined) checkGroup(leaf, checks.groupExtensions)
   // RFC 9180 §7.1.4: a key to which nothing can be sealed would stop every later commit.
@@ -188,6 +191,17 @@ function checkLifetime(leaf: LeafNode, now: number): void {
   const seconds = BigInt(Math.floor(now))
   must(notBefore <= seconds, "leaf_not_yet_valid", "the leaf's lifetime has not begun")
   must(seconds <= notAfter, "leaf_expired", "the leaf's lifetime is over")
+}
+
+function checkWholeLifetime(leaf: LeafNode, longest: number): void {
+  if (leaf.source.kind !== "key_package") return
+  const { notBefore, notAfter } = leaf.source.lifetime
+  // §7.2: "reject any LeafNode where the total lifetime is longer than this duration".
+  must(
+    notBefore <= notAfter && Number(notAfter - notBefore) <= longest,
+    "leaf_lifetime_too_long",
+    "the leaf's lifetime is longer than is allowed here",
+  )
 }
 
 function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void {

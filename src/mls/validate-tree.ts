@@ -31,6 +31,8 @@ export interface TreeChecks extends LongWork {
   readonly groupExtensions?: readonly Extension[]
   /** The tree_hash of the GroupContext. Without it the caller has compared it. */
   readonly treeHash?: Uint8Array
+  /** In seconds (§7.2). Default: any lifetime. */
+  readonly maxLifetime?: number | undefined
 }
 
 /** Leaves that are verified, and nodes that are looked at, at a time. */
@@ -41,7 +43,7 @@ const PARTS_MEANWHILE = 6
 /**
  * Every check of §12.4.3.1 on the tree. Signatures are verified by other threads where the back end has them, and the
  * structure is looked at meanwhile; what is reported is found in this order all the same: structure, then leaves.
- * Lifetimes are not checked: a member may have joined with a key package that has expired since (§7.3).
+ * No lifetime is over here: a member may have joined with a key package that has expired since (§7.3).
  * Throws `MlsError` `tree_hash`, `decode`, `unmerged_leaves`, `unmerged_leaves_gap`, `parent_key_not_unique`,
  * `parent_hash_invalid`, `aborted`, or the code of a rule for a leaf.
  */
@@ -113,13 +115,13 @@ async function checkLeaves(
   tree: RatchetTree,
   checks: TreeChecks & { readonly first: number },
 ): Promise<void> {
-  const { first, groupId, groupExtensions } = checks
+  const { first, groupId, groupExtensions, maxLifetime } = checks
   const signatures: LeafSignature[] = []
   for (let i = first; i < Math.min(first + PART, tree.nLeaves); i++) {
     const cell = tree.cell(leafToNode(leafIndex(i)))
     const leafNode = cell.leafNodeOnce()
     if (cell.bytes === undefined || leafNode === undefined) continue
-    validateLeafNode(crypto, leafNode, groupExtensions && { groupExtensions })
+    validateLeafNode(crypto, leafNode, { maxLifetime, ...(groupExtensions && { groupExtensions }) })
     const received = { leafNode, bytes: cell.bytes }
     const check = receivedLeafSignature(received, { groupId, leafIndex: i })
     signatures.push({ leafIndex: i, check })

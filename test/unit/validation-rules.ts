@@ -68,6 +68,11 @@ export const validationRules: readonly Rule[] = [
       "supports the types of credentials that others use",
     ],
     ["a lifetime that has not begun", "leaf_not_yet_valid", "is within its lifetime"],
+    [
+      "a lifetime longer than the application allows (§7.2)",
+      "leaf_lifetime_too_long",
+      "has a lifetime that is not too long, if there is a limit",
+    ],
     ["a lifetime that is over", "leaf_expired", "is within its lifetime"],
     [
       "another leaf_node_source than the carrier's",

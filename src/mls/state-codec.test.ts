@@ -73,7 +73,8 @@ test("a cached proposal can still be committed, our own Update by others", async
 })
 
 test("a message changes the message keys alone, a proposal the epoch alone", async () => {
-  const sent = stored((await encryptApplication(ctx, state, new Uint8Array())).state)
+  const talkative = { ...ctx, commitBeforeSending: false }
+  const sent = stored((await encryptApplication(talkative, state, new Uint8Array())).state)
   expect(sent.epoch).toEqual(encoded.epoch)
   expect(sent.messageKeys).not.toEqual(encoded.messageKeys)
   const proposal = { proposalType: proposalTypes.selfRemove }

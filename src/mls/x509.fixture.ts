@@ -1,0 +1,71 @@
+// Real certificates, for tests. test/support/make-certificates.sh made them with OpenSSL 3.0.19; they end in 2126.
+
+const certificate = (base64: string) => new Uint8Array(Buffer.from(base64, "base64"))
+const seed = (hex: string) => new Uint8Array(Buffer.from(hex, "hex"))
+
+/** root signed intermediate, which signed alice, bob and carol. otherRoot, of root's name, signed another alice. bob signed sub. */
+export const certificates = {
+  root: certificate(
+    "MIIBEDCBw6ADAgECAgEBMAUGAytlcDAPMQ0wCwYDVQQDDARSb290MCAXDTI2MTEyODAzMjIzMloYDzIxMjYxMTA0MDMy" +
+      "MjMyWjAPMQ0wCwYDVQQDDARSb290MCowBQYDK2VwAyEAqXLq1l8nJxWSlPKtIJ56W0UmUjGzj8hTTogvKJXZGMWjQjBA" +
+      "MA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMB0GA1UdDgQWBBTHMjBZFU30tuyxh2LIMJPXDolYBzAFBgMr" +
+      "ZXADQQA8AeZeLdfaKB4M/tH/tTwtGOYCe4xNGhldtHzgnGFza5OPY26WXhoOdlS4e5FVYB7qdFrCYGZts5N4veCF0n0O",
+  ),
+  intermediate: certificate(
+    "MIIBOTCB7KADAgECAgECMAUGAytlcDAPMQ0wCwYDVQQDDARSb290MCAXDTI2MTEyODAzMjIzMloYDzIxMjYxMTA0MDMy" +
+      "MjMyWjAXMRUwEwYDVQQDDAxJbnRlcm1lZGlhdGUwKjAFBgMrZXADIQDZAPdgB7S5B230g9RGhhHUqnvn/moSyeSZf2O5" +
+      "3olZNKNjMGEwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAgQwHQYDVR0OBBYEFO/pZhLg+jw/IA06iAdoCigx" +
+      "K/xcMB8GA1UdIwQYMBaAFMcyMFkVTfS27LGHYsgwk9cOiVgHMAUGAytlcANBAHRvhE/a83UMrOdfRGZGkGYePmrjQvLT" +
+      "DcZf0Z9h08GXaMtorqjOPf1CWXwnLnmpAIc/nLVjCDrEEIhKORSdOQE=",
+  ),
+  alice: certificate(
+    "MIIBNzCB6qADAgECAgEDMAUGAytlcDAXMRUwEwYDVQQDDAxJbnRlcm1lZGlhdGUwIBcNMjYxMTI4MDMyMjMzWhgPMjEy" +
+      "NjExMDQwMzIyMzNaMBAxDjAMBgNVBAMMBWFsaWNlMCowBQYDK2VwAyEA6g8HWX8OmmC5c0hC4qfHMU3C7IDytjfSp7+s" +
+      "B+wEm6OjYDBeMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMB0GA1UdDgQWBBQYfdT3mlr370spQ3IcbplEfJED" +
+      "CTAfBgNVHSMEGDAWgBTv6WYS4Po8PyANOogHaAooMSv8XDAFBgMrZXADQQDZdxfz3l6t4Vl04L7Oe2DdCMuXtOmmvkOV" +
+      "UDBPcUJcaPZOT/XGuEEvaHK9Bws/X76boSr6ghPSf+oULMC71XoJ",
+  ),
+  bob: certificate(
+    "MIIBNTCB6KADAgECAgEEMAUGAytlcDAXMRUwEwYDVQQDDAxJbnRlcm1lZGlhdGUwIBcNMjYxMTI4MDMyMjMzWhgPMjEy" +
+      "NjExMDQwMzIyMzNaMA4xDDAKBgNVBAMMA2JvYjAqMAUGAytlcAMhAAdOw6YsBkLSsLX06jxEgd6BXI5H/TFA0TQYBxW+" +
+      "6z4ho2AwXjAMBgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIHgDAdBgNVHQ4EFgQUBP3PsC0+XSAxky3yf0BcMcMDrf0w" +
+      "HwYDVR0jBBgwFoAU7+lmEuD6PD8gDTqIB2gKKDEr/FwwBQYDK2VwA0EA53cYpzQVkdUY+tRzV3b37eLElVNJry/oVctC" +
+      "029ik+YdICumsvv2Tauti7cIE5i9lu1PH36bgrPwR5JTFULKDg==",
+  ),
+  otherRoot: certificate(
+    "MIIBEDCBw6ADAgECAgEFMAUGAytlcDAPMQ0wCwYDVQQDDARSb290MCAXDTI2MTEyODAzMjIzM1oYDzIxMjYxMTA0MDMy" +
+      "MjMzWjAPMQ0wCwYDVQQDDARSb290MCowBQYDK2VwAyEAtIK8bpOqTdeRftdCSeWzbRMbRFa9J8OTL2R6QsIr/Z2jQjBA" +
+      "MA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMB0GA1UdDgQWBBSNb+9CYSaAM7MgPkBRzBpvWvlLtjAFBgMr" +
+      "ZXADQQBxvmriTXwswhOPPJ9u8sDWgojiQ69hGmJipOzidzZuSDUJgZIYYCrPDxknKg8VVx8WVDisYYgUxXJ+V7/Ny5YF",
+  ),
+  otherAlice: certificate(
+    "MIIBLzCB4qADAgECAgEGMAUGAytlcDAPMQ0wCwYDVQQDDARSb290MCAXDTI2MTEyODAzMjIzNFoYDzIxMjYxMTA0MDMy" +
+      "MjM0WjAQMQ4wDAYDVQQDDAVhbGljZTAqMAUGAytlcAMhADuXU1DxqKLrhhLI7V5JOgLTINusi2bOuudaFu+rTuxpo2Aw" +
+      "XjAMBgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIHgDAdBgNVHQ4EFgQUmSpF/OXr0Aizm62XUid5o67jbi4wHwYDVR0j" +
+      "BBgwFoAUjW/vQmEmgDOzID5AUcwab1r5S7YwBQYDK2VwA0EAe7uN4FItFoX6b7kKGJA0w/elRwSB/i2a05eaG5L9aKKh" +
+      "T9ykdCjyRs8KUJ1pA4TUCrH1pA07Jb5tiJopbI9aBw==",
+  ),
+  sub: certificate(
+    "MIIBLDCB36ADAgECAgEHMAUGAytlcDAOMQwwCgYDVQQDDANib2IwIBcNMjYxMTI4MDMyMjM0WhgPMjEyNjExMDQwMzIy" +
+      "MzRaMA4xDDAKBgNVBAMMA3N1YjAqMAUGAytlcAMhAAzH+hOqJJ3MrtIUhHgxLG/CxpZ1M5WZXb6uhlTcBpQ9o2AwXjAM" +
+      "BgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIHgDAdBgNVHQ4EFgQUaJ6+c9KoKUWyiVTwvRyG/P6LGAswHwYDVR0jBBgw" +
+      "FoAUBP3PsC0+XSAxky3yf0BcMcMDrf0wBQYDK2VwA0EAZRbyHwgzSwgQb/MtoChnC2GbfRdZhcqIDDh+QVquqd3fA7jx" +
+      "gZUnmyMgaGRUA/H3yAR0Ua1Gjwo9KTS+NbahBQ==",
+  ),
+  carol: certificate(
+    "MIIBNzCB6qADAgECAgEIMAUGAytlcDAXMRUwEwYDVQQDDAxJbnRlcm1lZGlhdGUwIBcNMjYxMTI4MDMyNDUwWhgPMjEy" +
+      "NjExMDQwMzI0NTBaMBAxDjAMBgNVBAMMBWNhcm9sMCowBQYDK2VwAyEAkHdGsu7HxGxGYU5bV0q3l1cX4IVgGivQ1VMu" +
+      "QLopwqyjYDBeMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMB0GA1UdDgQWBBTuCIK/raT4Terp0yqrFL1AZOwN" +
+      "ETAfBgNVHSMEGDAWgBTv6WYS4Po8PyANOogHaAooMSv8XDAFBgMrZXADQQA6+8ClKHP3qsRfCik8IbHoufyYCDMeR54D" +
+      "aX5H1+A/iLfa8uBuksf5QWEy2nPi1r2gBHO/D2Hlb0p0XjRi9zsB",
+  ),
+} as const
+
+/** Ed25519 private keys of end entities, as RFC 8032 has them. */
+export const seeds = {
+  alice: seed("9102edb9b3bca058f478e899be09fc86e59b1b53c4b671e44719d205166e8035"),
+  bob: seed("39b884d1e736bd05f3d46b31b75d8ad34e314f0339e33cfd7f51ea540650f69c"),
+  otherAlice: seed("df492a71b5fdf7755feaf12572cca0254f20ca7a2880eaf64de60a64e26e6f4d"),
+  sub: seed("f75414c1086fd2632f39f68b6419900ba4b5ed5cddd377c2e75cdd79509e1c3b"),
+  carol: seed("2033eff217af75d6848f3a01f2f4ea79f486081c5999c5f5fffc725b09f5a724"),
+} as const

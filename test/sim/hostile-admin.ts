@@ -4,12 +4,13 @@ import { checkKeyPackageEvent, generateOwnKeyPackage } from "../../src/marmot/ke
 import { encodeGroupProfile } from "../../src/marmot/components/group-profile.ts"
 import { factsOf, routeOf } from "../../src/marmot/group-facts.ts"
 import { adminPolicyProposal, replaceComponent } from "../../src/marmot/local-commit.ts"
+import { identityProofFrom, identityProofTemplate } from "../../src/marmot/identity-proof.ts"
 import { componentIds } from "../../src/marmot/registry.ts"
 import { mlsContext } from "../../src/marmot/transition.ts"
 import { welcomeRumor } from "../../src/marmot/welcome-event.ts"
 import { createCommit, leafNodeOf, proposalTypes } from "../../src/mls/index.ts"
-import type { GroupState, MlsCrypto, Proposal } from "../../src/mls/index.ts"
-import { bytesToHex } from "../../src/nostr/event.ts"
+import type { GroupState, KeyPackage, MlsCrypto, Proposal } from "../../src/mls/index.ts"
+import { bytesToHex, finalizeEvent } from "../../src/nostr/event.ts"
 import type { NostrEvent } from "../../src/nostr/event.ts"
 import { wrap } from "../../src/nostr/gift-wrap.ts"
 import { LocalSigner } from "../../src/nostr/local-signer.ts"
@@ -147,5 +148,23 @@ async function secondDevice(
     const signer = new LocalSigner(device.secretKey)
     return { commit, wraps: [await wrap({ signer, rumor, recipient: event.pubkey, now, random })] }
   }
-  return undefined
+  // Nobody has one that is not in the group yet: then one of their own, which nobody will use.
+  const keyPackage = await anotherOwn(device, crypto, now)
+  const context = mlsContext({ crypto, now, random })
+  const proposals = [{ proposalType: proposalTypes.add, keyPackage } as const]
+  return { commit: (await createCommit(context, state, { proposals })).commit, wraps: [] }
+}
+
+/** Of the same account by a new key, with all that it takes to be valid. */
+async function anotherOwn(
+  { pubkey, secretKey }: Device,
+  crypto: MlsCrypto,
+  now: number,
+): Promise<KeyPackage> {
+  const signatureKeyPair = await crypto.generateSignatureKeyPair()
+  const key = { ciphersuite: crypto.suite.id, signaturePublicKey: signatureKeyPair.publicKey }
+  const template = identityProofTemplate(key, Math.floor(now / 1000))
+  const identityProof = identityProofFrom(template, finalizeEvent(template, secretKey), pubkey)
+  const device = { pubkey, signatureKeyPair, identityProof }
+  return (await generateOwnKeyPackage(crypto, { device, now })).keyPackage
 }

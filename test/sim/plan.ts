@@ -3,7 +3,7 @@
 import { Rng } from "./rng.ts"
 import { adminActs } from "./hostile-admin.ts"
 import { accountModes, groupModes, honestModes } from "./sim-relay.ts"
-import type { RelayMode } from "./sim-relay.ts"
+import type { Insistence, RelayMode } from "./sim-relay.ts"
 
 /** Devices and relays by number. Times in milliseconds. */
 export type Act =
@@ -78,6 +78,8 @@ export interface Plan {
   /** Clocks of the devices, ahead of the true time. */
   readonly skews: readonly number[]
   readonly relays: number
+  /** What a relay asks people's names for, if it does. */
+  readonly insistences?: readonly (Insistence | undefined)[]
   /** Who is invited when the group is made. */
   readonly founders: readonly number[]
   /** Who is an admin from the beginning, beside device 0. */
@@ -110,7 +112,16 @@ export function planOf(seed: number): Plan {
   const shape = { devices, relays, malicious, admins: [0, ...admins] }
   const phases = Array.from({ length: rng.int(2, 4) }, () => phaseOf(rng, shape))
   const plan = { seed, accounts, skews, relays, founders, admins, malicious, phases }
-  return withRarities(plan, Rng.of(seed, "rarities"))
+  return withNames(withRarities(plan, Rng.of(seed, "rarities")), Rng.of(seed, "names"))
+}
+
+/** Some relays want to know who they talk to; the first one no less than others. */
+function withNames(plan: Plan, rng: Rng): Plan {
+  if (!rng.chance(0.15)) return plan
+  const insistences = Array.from({ length: plan.relays }, () =>
+    rng.chance(0.6) ? rng.pick(["reading", "writing", "everything"] as const) : undefined,
+  )
+  return { ...plan, insistences }
 }
 
 /** What happens seldom, from a stream of its own: a plan is the same but for it. */

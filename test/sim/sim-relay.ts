@@ -42,7 +42,14 @@ export const honestModes: readonly RelayMode[] = ["rate-limits", "mute"]
 /** `mayBeLate`: the network may lose, double or delay this frame. */
 type Send = (frame: string, mayBeLate: boolean) => void
 
+/** What a relay does for nobody but those who have said who they are (NIP-42). */
+export type Insistence = "reading" | "writing" | "everything"
+
+const AUTH_KIND = 22242
+
 interface Session {
+  readonly challenge: string
+  isKnown: boolean
   readonly send: Send
   readonly subscriptions: Map<string, readonly Filter[]>
 }
@@ -54,6 +61,8 @@ export class SimRelay {
   events = new EventIndex()
   isDown = false
   readonly modes = new Map<RelayMode, number>()
+  readonly #insistence: Insistence | undefined
+  #challenges = 0
   readonly #clock: Clock
   readonly #rng: Rng
   readonly #counts: Counts
@@ -63,16 +72,20 @@ export class SimRelay {
   constructor(
     url: string,
     world: { readonly clock: Clock; readonly rng: Rng; readonly counts: Counts },
+    insistence?: Insistence,
   ) {
     this.url = url
+    this.#insistence = insistence
     this.#clock = world.clock
     this.#rng = world.rng
     this.#counts = world.counts
   }
 
   connect(send: Send): { receive(frame: string): void; close(): void } {
-    const session: Session = { send, subscriptions: new Map() }
+    const challenge = `challenge ${++this.#challenges}`
+    const session: Session = { challenge, isKnown: false, send, subscriptions: new Map() }
     this.#sessions.add(session)
+    if (this.#insistence !== undefined) send(JSON.stringify(["AUTH", challenge]), false)
     return {
       receive: (frame) => this.#receive(session, frame),
       close: () => {
@@ -120,13 +133,38 @@ export class SimRelay {
     const [type, ...rest] = JSON.parse(frame) as readonly unknown[]
     if (type === "EVENT") this.#event(session, rest[0])
     else if (type === "REQ") this.#req(session, rest)
+    else if (type === "AUTH") this.#authenticate(session, rest[0])
     else if (type === "CLOSE") session.subscriptions.delete(String(rest[0]))
+  }
+
+  /** The answer is not lost by noise: the connection would be, and noise spares that. */
+  #authenticate(session: Session, value: unknown): void {
+    const event = parseEvent(value)
+    const has = (name: string, wanted: string) =>
+      event.tags.some(([tag, given]) => tag === name && given === wanted)
+    session.isKnown =
+      event.kind === AUTH_KIND &&
+      verifyEvent(event) &&
+      has("relay", this.url) &&
+      has("challenge", session.challenge)
+    if (session.isKnown) this.#counts.add("devices told a relay who they are")
+    const message = session.isKnown ? "" : "invalid: not an answer to the challenge"
+    session.send(JSON.stringify(["OK", event.id, session.isKnown, message]), false)
+  }
+
+  #turnsAway(session: Session, what: Insistence): boolean {
+    if (session.isKnown || this.#insistence === undefined) return false
+    return this.#insistence === "everything" || this.#insistence === what
   }
 
   #event(session: Session, value: unknown): void {
     const event = parseEvent(value)
     const ok = (accepted: boolean, message: string) =>
       session.send(JSON.stringify(["OK", event.id, accepted, message]), true)
+    if (this.#turnsAway(session, "writing")) {
+      ok(false, "auth-required: who are you?")
+      return
+    }
     if (!verifyEvent(event)) {
       ok(false, "invalid: wrong id or signature")
       return
@@ -153,6 +191,10 @@ export class SimRelay {
 
   #req(session: Session, [id, ...values]: readonly unknown[]): void {
     const subscription = String(id)
+    if (this.#turnsAway(session, "reading")) {
+      session.send(JSON.stringify(["CLOSED", subscription, "auth-required: who are you?"]), false)
+      return
+    }
     const filters = values.map(parseFilter)
     session.subscriptions.set(subscription, filters)
     const found = this.events.query(filters, { limit: 500, now: this.#seconds })

@@ -99,7 +99,8 @@ export class World {
     const crypto = await this.#crypto()
     for (let index = 0; index < plan.relays; index++) {
       const rng = Rng.of(plan.seed, "relay", index)
-      const relay = new SimRelay(`wss://r${index}.example`, { clock, rng, counts })
+      const parts = { clock, rng, counts }
+      const relay = new SimRelay(`wss://r${index}.example`, parts, plan.insistences?.[index])
       relays.push(relay)
       network.relays.set(relay.url, relay)
     }

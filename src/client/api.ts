@@ -52,7 +52,7 @@ export interface ConnectionView {
 export interface CatchUpView {
   /** Events that have been taken in. While it is 0, relays are still sending. */
   readonly processed: number
-  /** Events that are known of so far, those included. */
+  /** Events that are known of so far, those included, and about as many as are still to be read. */
   readonly known: number
 }
 

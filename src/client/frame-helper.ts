@@ -24,7 +24,7 @@ const BATCH_LENGTH = 1024 * 1024
 /** Messages on their way: while one is worked on, the next one is there. */
 const IN_FLIGHT = 2
 /** More frames than this are not kept waiting: the caller's own work slows the relay down. */
-const MAX_WAITING = 512
+const MAX_WAITING = 1_024
 /** Silence after which the helper is asleep, as in a page that the browser has frozen. */
 const ANSWER_MS = 2_000
 

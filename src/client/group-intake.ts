@@ -20,6 +20,8 @@ const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
 const CHUNK = 512
+/** So many stored events come with a subscription, the newest ones; if there are more, they are read in parts. */
+const FIRST_ANSWER = 500
 /** News that wait for their turn; relays keep the others. */
 const MAX_QUEUE = 20_000
 const DRAIN_MS = 50
@@ -120,7 +122,7 @@ export class GroupIntake {
   /** How far we are, once there is enough to read for anyone to ask. */
   get catchUp(): CatchUpView | undefined {
     const { pending } = this
-    const known = this.#processed + pending
+    const known = this.#processed + pending + this.#stored.expected
     return pending > 0 && known >= WORTH_TELLING ? { processed: this.#processed, known } : undefined
   }
 
@@ -163,7 +165,8 @@ export class GroupIntake {
     this.#whole.clear()
     const relays = [...routes.keys()]
     for (const url of relays) this.#stored.begin(url, this.#isConnected(url))
-    const filters = (url: string) => this.#filters(url)
+    const filters = (url: string) =>
+      this.#filters(url).map((filter) => ({ ...filter, limit: FIRST_ANSWER }))
     if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
     else if (relays.length > 0) {
       this.#subscription = this.#options.world.pool.subscribe({
@@ -296,7 +299,8 @@ export class GroupIntake {
   }
 
   async #drained(): Promise<void> {
-    while (this.#queue.length > CHUNK && !this.#closed) {
+    // While two steps are taken, as much is read.
+    while (this.#queue.length > 2 * CHUNK && !this.#closed) {
       await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
     }
   }

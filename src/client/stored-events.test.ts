@@ -86,6 +86,21 @@ describe("what a relay has stored", () => {
     expect(queries).toBeLessThanOrEqual(4 + (4 * count) / PAGE)
   })
 
+  test.each([
+    ["evenly spread", (n: number) => n * 60],
+    ["most of it at the end", (n: number) => 1_000 * Math.min(n, 500) + 2 * n],
+    ["with long silences", (n: number) => n * 2 + Math.floor(n / 800) * 100_000],
+  ])("%s: in parts that can be processed while the next ones are read", async (_name, dateOf) => {
+    const stored = Array.from({ length: 5_000 }, (_, n) => eventAt(n, START + dateOf(n)))
+    const { found, completed, queries, most } = await readAll(stored, 20_000)
+    expect(new Set(found.map(({ id }) => id)).size).toBe(5_000)
+    const dates = found.map(({ created_at }) => created_at)
+    expect(dates).toEqual([...dates].sort((a, b) => a - b))
+    expect(completed).toBe(7)
+    expect(most).toBeLessThan(5_000)
+    expect(queries).toBeLessThanOrEqual(10 + (3 * 5_000) / PAGE)
+  })
+
   test("a second that is fuller than anything ends the reading, and says so", async () => {
     const flood = Array.from({ length: 3_000 }, (_, n) => eventAt(n, START + 50))
     const stored = [...flood, eventAt(9_000, START + 40), eventAt(9_001, START + 60)]

@@ -9,6 +9,10 @@ import type { Timer, World } from "./ports.ts"
 const SHORTEST_CUT = 100
 /** So many are held at once: a longer range is read in parts, the oldest first, each once its size is known. */
 const MAX_EVENTS = 20_000
+/** About so many are read and handed on at once, so that they can be processed while the next ones are read. */
+const PART = 1_000
+/** A part that held fewer or more than thought changes the next one by so much at most. */
+const MAX_CORRECTION = 8
 /** What is so young may have come in while we read (seconds). */
 const NEWS = 60
 /** A relay that has sent nothing for so long, and not said either that it has sent everything, is not waited for. */
@@ -38,6 +42,8 @@ interface Reading {
   before: number
   looks: number
   timer: Timer | undefined
+  /** About so many are still to be asked for. */
+  expected: number
 }
 
 export class StoredEvents {
@@ -56,6 +62,11 @@ export class StoredEvents {
     return [...this.#readings.values()].reduce((sum, { events }) => sum + events.size, 0)
   }
 
+  /** About so many more are to come, where that can be told. */
+  get expected(): number {
+    return [...this.#readings.values()].reduce((sum, { expected }) => sum + expected, 0)
+  }
+
   close(): void {
     for (const url of [...this.#readings.keys()]) this.#end(url)
   }
@@ -70,7 +81,7 @@ export class StoredEvents {
     const { timers } = this.#options.world
     const timer = isConnected ? timers.setTimeout(() => this.#look(url), PATIENCE_MS) : undefined
     this.#givenUp.delete(url)
-    this.#readings.set(url, { events, before: events.size, looks: 0, timer })
+    this.#readings.set(url, { events, before: events.size, looks: 0, timer, expected: 0 })
   }
 
   /** Whether the event is kept here for now; otherwise it is news. */
@@ -108,13 +119,15 @@ export class StoredEvents {
     const { found, drained, filters, world } = this.#options
     /** Where parts end (Unix seconds), the oldest last: each was too long together with what is below it. */
     const ends: number[] = []
-    let floor = 0
+    const start = await this.#readParts(url, reading)
+    if (start === undefined) return false
+    let floor = start
     let events = reading.events
     for (;;) {
       const end = ends.at(-1)
       const part = filters(url).map((filter) => within(filter, floor, end))
       // What lies between two cuts was measured, to a page more.
-      const most = floor > 0 ? 2 * this.#limit : this.#limit
+      const most = floor > start ? 2 * this.#limit : this.#limit
       const cut = await this.#readPart(url, part, { events, most })
       // Asked anew meanwhile, or cut off.
       if (cut === undefined || this.#readings.get(url) !== reading) return false
@@ -137,6 +150,36 @@ export class StoredEvents {
       events = ends.length === 0 ? reading.events : new Map<string, NostrEvent>()
       if (cut !== "whole") forget(reading.events, ends[0] ?? cut, this.#newsSince())
     }
+  }
+
+  /**
+   * Reads what is older than the first answer in parts, the oldest first, each handed on while the next one is read. The
+   * first answer tells how many there are in a while. Until when (Unix seconds) that was done: not at all if one more
+   * part is all that there seems to be. `undefined`: asked anew, or cut off.
+   */
+  async #readParts(url: string, reading: Reading): Promise<number | undefined> {
+    const { found, drained, filters } = this.#options
+    const size = Math.min(PART, this.#limit / 2)
+    const { oldest, newest } = spanOf(reading.events.values())
+    let floor = Math.min(...filters(url).map(({ since = 0 }) => since))
+    let width = Math.max(1, Math.ceil(((newest - oldest) * size) / reading.events.size))
+    if (floor + width >= oldest) return 0
+    while (floor + width < oldest) {
+      reading.expected = Math.round(((oldest - floor) / width) * size)
+      const part = filters(url).map((filter) => within(filter, floor, floor + width))
+      const events = new Map<string, NostrEvent>()
+      const cut = await this.#readPart(url, part, { events, most: this.#limit })
+      if (cut === undefined || this.#readings.get(url) !== reading) return undefined
+      if (cut === "whole") {
+        found(oldestFirst(events), url)
+        await drained()
+        floor += width
+      } else if (width === 1) break
+      const correction = Math.min(MAX_CORRECTION, size / Math.max(1, events.size))
+      width = Math.max(1, Math.ceil(width * Math.max(1 / MAX_CORRECTION, correction)))
+    }
+    reading.expected = 0
+    return floor
   }
 
   /** Reads `filters` from above into `events`. The date that was reached when they became too many, or `whole`. */
@@ -202,6 +245,19 @@ export class StoredEvents {
 
 function oldestFirst(events: ReadonlyMap<string, NostrEvent>): NostrEvent[] {
   return [...events.values()].sort((a, b) => a.created_at - b.created_at)
+}
+
+/** Dates, Unix seconds. */
+function spanOf(events: Iterable<NostrEvent>): {
+  readonly oldest: number
+  readonly newest: number
+} {
+  let [oldest, newest] = [Infinity, 0]
+  for (const { created_at } of events) {
+    oldest = Math.min(oldest, created_at)
+    newest = Math.max(newest, created_at)
+  }
+  return { oldest, newest }
 }
 
 /** `filter` between two dates, both included. */

@@ -165,7 +165,9 @@ export function applyAppDataUpdates(
   const dictionary = new Map(appDataDictionary(extensions))
   const byComponent = new Map<number, (Uint8Array | undefined)[]>()
   for (const { componentId, update } of updates) {
-    byComponent.set(componentId, [...(byComponent.get(componentId) ?? []), update])
+    const operations = byComponent.get(componentId)
+    if (operations === undefined) byComponent.set(componentId, [update])
+    else operations.push(update)
   }
   for (const [componentId, operations] of byComponent) {
     const values = operations.filter((operation) => operation !== undefined)

@@ -21,6 +21,9 @@ import { missingWireFormats } from "./wire-formats.ts"
 /** Signatures given to one `verifyAll`. */
 const SIGNATURE_BATCH = 512
 
+/** So many listed types are looked through; to make a set of them costs more. */
+const FEW = 32
+
 /** Extension types 1 to 5 and proposal types 1 to 7 are supported without being listed (§7.2). */
 const LAST_DEFAULT: Record<CapabilityKind, number> = { extensions: 5, proposals: 7, credentials: 0 }
 
@@ -65,9 +68,10 @@ export function validateLeafNode(
     "the leaf does not list its credential's type",
   )
   // §7.3: the extensions in the leaf are supported by it.
+  const supportsExtension = supportOf(leaf, "extensions")
   for (const { type } of leaf.extensions) {
     must(
-      supports(leaf, "extensions", type),
+      supportsExtension(type),
       "leaf_extension_not_listed",
       `the leaf does not list its extension ${type}`,
     )
@@ -107,9 +111,10 @@ export function validateLeavesInTree(tree: RatchetTree, leaves: Iterable<LeafInd
       "leaf_credential_unsupported",
       `a member does not support the credential type of leaf ${at}`,
     )
+    const supportsCredential = supportOf(leaf, "credentials")
     for (const type of credentialTypes.keys()) {
       must(
-        supports(leaf, "credentials", Number(type)),
+        supportsCredential(Number(type)),
         "leaf_credentials_in_use",
         `leaf ${at} does not support credential type ${type}, which a member uses`,
       )
@@ -150,6 +155,14 @@ export async function verifyLeafSignatures(
 /** Whether a leaf supports a type, listed or by default (§7.2). */
 export function supports(leaf: LeafNode, kind: CapabilityKind, type: number): boolean {
   return isDefault(kind, type) || leaf.capabilities[kind].includes(type)
+}
+
+/** As `supports`, for many questions about one leaf: whoever made it may have listed thousands. */
+function supportOf(leaf: LeafNode, kind: CapabilityKind): (type: number) => boolean {
+  const listed = leaf.capabilities[kind]
+  if (listed.length <= FEW) return (type) => supports(leaf, kind, type)
+  const set = new Set(listed)
+  return (type) => isDefault(kind, type) || set.has(type)
 }
 
 /** Whether every member supports a type. The cost does not depend on the size of the tree. */
@@ -213,8 +226,9 @@ function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void
     ["credentials", "leaf_required_credential"],
   ] as const
   for (const [kind, code] of rules) {
+    const supportsType = supportOf(leaf, kind)
     for (const type of required[kind]) {
-      must(supports(leaf, kind, type), code, `the leaf lacks the required ${kind} ${type}`)
+      must(supportsType(type), code, `the leaf lacks the required ${kind} ${type}`)
     }
   }
   // Draft §5: "wire formats that are mandatory for all MLS members of the group to support".
@@ -225,9 +239,10 @@ function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void
     `the leaf lacks the required wire format ${format}`,
   )
   // §7.2: a member supports all extensions of the GroupContext.
+  const supportsExtension = supportOf(leaf, "extensions")
   for (const { type } of groupExtensions) {
     must(
-      supports(leaf, "extensions", type),
+      supportsExtension(type),
       "leaf_group_extension",
       `the leaf does not support the group's extension ${type}`,
     )

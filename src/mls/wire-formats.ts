@@ -24,8 +24,8 @@ export function missingWireFormats(
 ): number[] {
   const required = formatsOf(groupExtensions, extensionTypes.requiredWireFormats)
   if (required.length === 0) return []
-  const supported = formatsOf(leafExtensions, extensionTypes.supportedWireFormats)
-  return required.filter((format) => !DEFAULT.has(format) && !supported.includes(format))
+  const supported = new Set(formatsOf(leafExtensions, extensionTypes.supportedWireFormats))
+  return required.filter((format) => !DEFAULT.has(format) && !supported.has(format))
 }
 
 function formatsOf(extensions: readonly Extension[], type: number): readonly number[] {

@@ -18,7 +18,14 @@ export default defineConfig({
         test: {
           name: "interop",
           include: ["test/{interop,vectors,sim}/**/*.test.ts"],
+          exclude: ["test/sim/seeds.test.ts"],
           testTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "simulator",
+          include: ["test/sim/seeds.test.ts"],
         },
       },
       {

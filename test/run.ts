@@ -1,5 +1,5 @@
 // `npm test`: every check of the project, and one closing line with the counts. The tests come one after the other; what
-// only reads the sources goes on beside them, wherever a core is idle.
+// only reads the sources goes on beside them, wherever a core is idle, and so does the simulator.
 
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -45,13 +45,14 @@ const readings: readonly Check[] = [
 ]
 
 /** One after the other, behind the tests: they get what those leave. Each is told when it has ended. */
-async function readInBackground(): Promise<Counts[]> {
+async function workInBackground(): Promise<Counts[]> {
   const counts: Counts[] = []
   for (const { title, program, args } of readings) {
     const { ok, output } = await run(program, args, "quietly")
     log(`\n── ${title}, meanwhile: ${ok ? "passed" : "FAILED"}\n${output}`)
     counts.push(outcome(ok))
   }
+  counts.push(await tests("Simulator", "simulator", "quietly"))
   return counts
 }
 
@@ -65,11 +66,17 @@ async function command({ title, program, args }: Check): Promise<Counts> {
 }
 
 /** A vitest project; its tests are counted one by one. */
-async function tests(title: string, project: string): Promise<Counts> {
-  log(`\n── ${title}`)
+async function tests(
+  title: string,
+  project: string,
+  how: "aloud" | "quietly" = "aloud",
+): Promise<Counts> {
+  if (how === "aloud") log(`\n── ${title}`)
   const report = join(scratch, `${project}.json`)
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
-  const { ok } = await run("npx", ["vitest", "run", "--project", project, ...reporters])
+  const args = ["vitest", "run", "--project", project, ...reporters]
+  const { ok, output } = await run("npx", args, how)
+  if (how === "quietly") log(`\n── ${title}, meanwhile:\n${output}`)
   const counts = countsOf(report)
   // A run that broke without a failed test must not pass.
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
@@ -113,14 +120,14 @@ function run(
 async function main(): Promise<number> {
   const chromium = ensureChromium(log)
   if (chromium !== undefined) process.env["BURROW_CHROMIUM"] = chromium
-  const reading = readInBackground()
+  const meanwhile = workInBackground()
   const results = [
     await tests("Unit tests", "unit"),
     await tests("Vectors and interoperability", "interop"),
     await tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
     await command({ title: "Build", program: "npm", args: ["run", "--silent", "build"] }),
     await tests("The whole system, in Chromium; mutants", "system"),
-    ...(await reading),
+    ...(await meanwhile),
   ]
   const sum = (pick: (counts: Counts) => number) =>
     results.reduce((total, counts) => total + pick(counts), 0)

@@ -14,7 +14,7 @@ import {
   encodeComponentsList,
   encodeSafeAad,
 } from "./app-data.ts"
-import { appAck, decodeAppAck, receivedMessages } from "./app-ack.ts"
+import { appAck, decodeAppAck } from "./app-ack.ts"
 import { type Decoder, type Encoder, decode, encode } from "./codec.ts"
 import { type Credential, decodeCredential, encodeCredential } from "./credential.ts"
 import { type ExporterTree, decodeExporterTree, encodeExporterTree } from "./exporter-tree.ts"
@@ -393,7 +393,8 @@ function wholeCodec<T>(
 export const codecs: readonly Codec[] = Object.entries({
   decodeAppAck: wholeCodec(
     messageRanges,
-    (ranges) => appAck(receivedMessages(ranges)).data,
+    // As they are: `receivedMessages` would unite those that a changed byte has brought together.
+    (ranges) => appAck(new Map([[leafIndex(0), ranges]])).data,
     decodeAppAck,
   ),
   decodeAppDataDictionary: wholeCodec(

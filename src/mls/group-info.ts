@@ -78,12 +78,20 @@ export async function createWelcome(
     new Uint8Array(),
     encode(encodeGroupInfo, groupInfo),
   )
+  /** The GroupSecrets by path secret: most members get the same. */
+  const known = new Map<Uint8Array | undefined, Uint8Array>()
+  const secretsFor = (pathSecret: Uint8Array | undefined) => {
+    const plaintext =
+      known.get(pathSecret) ?? encode(encodeGroupSecrets, { joinerSecret, pathSecret, psks })
+    known.set(pathSecret, plaintext)
+    return plaintext
+  }
   const sealed = await crypto.encryptAllWithLabel(
     labels.welcome,
     encryptedGroupInfo,
     newMembers.map(({ keyPackage, pathSecret }) => ({
       publicKey: keyPackage.initKey,
-      plaintext: encode(encodeGroupSecrets, { joinerSecret, pathSecret, psks }),
+      plaintext: secretsFor(pathSecret),
     })),
   )
   const refs = newMembers.map(({ keyPackage }) => keyPackageRef(crypto, keyPackage))

@@ -1,6 +1,7 @@
 // RFC 9180: hybrid public-key encryption in base mode, with the parameters of a suite.
 
 import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
+import { inBatches } from "./batches.ts"
 import { concatBytes } from "./bytes.ts"
 import type { HpkeCiphertext, KeyPair, LongHashFunctions, Recipient } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -84,17 +85,12 @@ export function hpke(
 
   const sealAll = async (info: Uint8Array, recipients: readonly Recipient[]) => {
     const shared = await keyScheduleContext(info)
-    const sealed: HpkeCiphertext[] = []
-    for (let start = 0; start < recipients.length; start += SEAL_BATCH) {
-      const batch = recipients.slice(start, start + SEAL_BATCH)
-      const seal = async ({ publicKey, plaintext }: Recipient) => {
-        const { kemOutput, context } = await setupSender(publicKey, shared)
-        const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
-        return { kemOutput, ciphertext }
-      }
-      sealed.push(...(await Promise.all(batch.map(seal))))
+    const seal = async ({ publicKey, plaintext }: Recipient): Promise<HpkeCiphertext> => {
+      const { kemOutput, context } = await setupSender(publicKey, shared)
+      const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
+      return { kemOutput, ciphertext }
     }
-    return sealed
+    return inBatches(recipients, SEAL_BATCH, (batch) => Promise.all(batch.map(seal)))
   }
 
   const exported = (context: Context, exporterContext: Uint8Array, length: number) =>

@@ -1,5 +1,6 @@
 // RFC 9420 §10.1: key package validation.
 
+import { inBatches } from "./batches.ts"
 import { equalBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -8,6 +9,9 @@ import { type KeyPackage, keyPackageSignature } from "./key-package.ts"
 import { leafNodeSignature } from "./leaf-node.ts"
 import { protocolVersions } from "./registry.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
+
+/** Key packages whose signatures are verified at the same time. */
+const BATCH = 256
 
 export interface KeyPackageChecks {
   /** Extensions of the GroupContext; absent outside a group. */
@@ -38,11 +42,13 @@ export async function validateKeyPackages(
   checks: KeyPackageChecks = {},
 ): Promise<void> {
   for (const keyPackage of keyPackages) checkKeyPackage(crypto, keyPackage, checks)
-  const valid = await crypto.verifyAll(
-    keyPackages.flatMap((keyPackage) => [
-      leafNodeSignature(keyPackage.leafNode),
-      keyPackageSignature(keyPackage),
-    ]),
+  const valid = await inBatches(keyPackages, BATCH, (batch) =>
+    crypto.verifyAll(
+      batch.flatMap((keyPackage) => [
+        leafNodeSignature(keyPackage.leafNode),
+        keyPackageSignature(keyPackage),
+      ]),
+    ),
   )
   valid.forEach((holds, i) => {
     if (holds) return

@@ -1,7 +1,7 @@
 // RFC 9420 §12.1, §12.3: each proposal's own rules, and what a commit's proposals make of the group.
 
 import { appDataDictionary, applyAppDataUpdates } from "./app-data.ts"
-import { equalBytes } from "./bytes.ts"
+import { equalBytes, keyString } from "./bytes.ts"
 import { decode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import {
@@ -14,7 +14,7 @@ import type { GroupState, MlsContext, RemovedMember } from "./group-types.ts"
 import { type LeafNode, leafNodeSignature } from "./leaf-node.ts"
 import type { ProposalList } from "./proposals.ts"
 import { extensionTypes, proposalTypes, protocolVersions } from "./registry.ts"
-import { keyString, supportString } from "./tree-index.ts"
+import { supportString } from "./tree-index.ts"
 import type { LeafIndex } from "./tree-math.ts"
 import {
   type RatchetTree,

@@ -1,13 +1,13 @@
 // RFC 9420 §5.1 on WebCrypto: native speed where the engine has the curves.
 
 import type { AeadBackEnd, DiffieHellmanBackEnd, SignatureBackEnd } from "./back-end.ts"
-import { bytesToHex, concatBytes } from "./bytes.ts"
+import { concatBytes, keyString } from "./bytes.ts"
 import { MlsError } from "./error.ts"
 import type { AeadName, KemName, SignatureName } from "./suites.ts"
 import { type WebCryptoCurve, webCryptoKems, webCryptoSignatures } from "./webcrypto-curves.ts"
 
 /** Imported public keys that are kept, the most recently used ones. */
-const MAX_CACHED_KEYS = 4096
+const MAX_CACHED_KEYS = 1024
 
 /** `undefined` for an algorithm that WebCrypto does not have. */
 export function webCryptoAead(name: AeadName): AeadBackEnd | undefined {
@@ -33,6 +33,10 @@ export function webCryptoSignature(name: SignatureName): SignatureBackEnd | unde
   const { operation } = curve
   const verifyKeys = publicKeys(curve, ["verify"])
   const signingKeys = privateKeys(curve, ["sign"])
+  const importKey = (publicKey: Uint8Array) =>
+    subtle.importKey("raw", source(publicKey), curve.key, false, ["verify"])
+  /** Of the latest of many: a key package has two signatures by one key. */
+  let latest: { readonly publicKey: Uint8Array; readonly key: Promise<CryptoKey> } | undefined
   return {
     keyPair: async (privateKey) => ({
       privateKey,
@@ -44,6 +48,11 @@ export function webCryptoSignature(name: SignatureName): SignatureBackEnd | unde
     },
     async verify(publicKey, message, signature) {
       const key = await verifyKeys(publicKey)
+      return subtle.verify(operation, key, source(signature), source(message))
+    },
+    async verifyOneOfMany(publicKey, message, signature) {
+      if (latest?.publicKey !== publicKey) latest = { publicKey, key: importKey(publicKey) }
+      const key = await latest.key
       return subtle.verify(operation, key, source(signature), source(message))
     },
   }
@@ -120,7 +129,7 @@ function base64url(text: string): Uint8Array {
 function publicKeys(curve: WebCryptoCurve, usages: readonly KeyUsage[]) {
   const known = new Map<string, Promise<CryptoKey>>()
   return (publicKey: Uint8Array): Promise<CryptoKey> => {
-    const id = bytesToHex(publicKey)
+    const id = keyString(publicKey)
     const key =
       known.get(id) ??
       crypto.subtle.importKey("raw", source(publicKey), curve.key, true, [...usages])

@@ -27,6 +27,12 @@ export interface SignatureBackEnd {
   sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array>
   /** Without cofactor; `SignatureRules` have accepted the encodings. False or a throw: not valid. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>
+  /** The same with a key that is one of many, and not worth being remembered. */
+  verifyOneOfMany?(
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Promise<boolean>
 }
 
 /** A group, of which HPKE makes a KEM (RFC 9180 §4.1). */

@@ -1,9 +1,9 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
-import type { BackEnd, KemBackEnd } from "./back-end.ts"
+import type { BackEnd, KemBackEnd, SignatureBackEnd } from "./back-end.ts"
 import { concatBytes } from "./bytes.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
-import { encode } from "./codec.ts"
+import { type Encoder, Writer, encode, opaqueSize, withEncoded } from "./codec.ts"
 import type { MlsCrypto, Recipient, SignatureToVerify, SigningLabel } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { hpke } from "./hpke.ts"
@@ -47,13 +47,22 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     label: string,
     context: Uint8Array,
     length: number,
-  ) => hashes.expand(secret, kdfLabel(label, context, length), length)
+  ) =>
+    withEncoded(encodeKdfLabel, { label, context, length }, (info) =>
+      hashes.expand(secret, info, length),
+    )
 
-  const verify = async ({ publicKey, label, content, signature }: SignatureToVerify) => {
-    const raw = signatures.decodeSignature(signature)
-    if (raw === undefined || !signatures.isPublicKey(publicKey)) return false
-    return scheme.verify(publicKey, labelled(label, content), raw).catch(() => false)
-  }
+  const verifyBy =
+    (check: SignatureBackEnd["verify"]) =>
+    async ({ publicKey, label, content, signature }: SignatureToVerify) => {
+      const raw = signatures.decodeSignature(signature)
+      if (raw === undefined || !signatures.isPublicKey(publicKey)) return false
+      return check(publicKey, labelled(label, content), raw).catch(() => false)
+    }
+  const verify = verifyBy((...check) => scheme.verify(...check))
+  const verifyOneOfMany = verifyBy((...check) =>
+    (scheme.verifyOneOfMany ?? scheme.verify)(...check),
+  )
 
   const encryptAllWithLabel = (
     label: SigningLabel,
@@ -71,11 +80,13 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     deriveTreeSecret: (secret, label, generation, length) =>
       expandWithLabel(secret, label, u32(generation), length),
     refHash: (label, value) =>
-      hashes.hash(
-        encode((writer, content: Uint8Array) => {
+      withEncoded(
+        (writer, content: Uint8Array) => {
           writer.opaque(utf8(label))
           writer.opaque(content)
-        }, value),
+        },
+        value,
+        (input) => hashes.hash(input),
       ),
     aeadSeal: (key, nonce, aad, plaintext) => aead.seal(key, nonce, aad, plaintext),
     async aeadOpen(key, nonce, aad, ciphertext) {
@@ -93,7 +104,7 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
       return signatures.encodeSignature(await scheme.sign(privateKey, labelled(label, content)))
     },
     verify,
-    verifyAll: (checks) => Promise.all(checks.map(verify)),
+    verifyAll: (checks) => Promise.all(checks.map(verifyOneOfMany)),
     generateKemKeyPair: () => kem.deriveKeyPair(random(kems.privateKeySize)),
     deriveKemKeyPair: (ikm) => kem.deriveKeyPair(ikm),
     validateKemPublicKey(publicKey) {
@@ -145,17 +156,22 @@ function u32(value: number): Uint8Array {
 
 /** `SignContent` and `EncryptContext` (§5.1.2, §5.1.3): both are two vectors. */
 function labelled(label: SigningLabel, content: Uint8Array): Uint8Array {
-  return encode((writer, bytes: Uint8Array) => {
-    writer.opaque(labelBytes(label))
-    writer.opaque(bytes)
-  }, content)
+  const name = labelBytes(label)
+  const writer = new Writer(opaqueSize(name) + opaqueSize(content))
+  writer.opaque(name)
+  writer.opaque(content)
+  return writer.view()
+}
+
+interface KdfLabel {
+  readonly label: string
+  readonly context: Uint8Array
+  readonly length: number
 }
 
 /** `KDFLabel` (§8). */
-function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
-  return encode((writer, bytes: Uint8Array) => {
-    writer.u16(length)
-    writer.opaque(labelBytes(label))
-    writer.opaque(bytes)
-  }, context)
+const encodeKdfLabel: Encoder<KdfLabel> = (writer, { label, context, length }) => {
+  writer.u16(length)
+  writer.opaque(labelBytes(label))
+  writer.opaque(context)
 }

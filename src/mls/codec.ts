@@ -16,9 +16,12 @@ const malformed = (message: string) => new MlsError("decode", message, "2.1")
 export class Reader {
   readonly bytes: Uint8Array
   #offset = 0
+  /** Where what is being read must end: the vector's end within one, else that of all bytes. */
+  #end: number
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
+    this.#end = bytes.length
   }
 
   /** The position of the next byte, from the start of `bytes`. */
@@ -28,19 +31,36 @@ export class Reader {
 
   /** Bytes left. */
   get remaining(): number {
-    return this.bytes.length - this.#offset
+    return this.#end - this.#offset
+  }
+
+  /** Whether exactly these bytes come next. */
+  startsWith(expected: Uint8Array): boolean {
+    if (expected.length > this.remaining) return false
+    for (let i = 0; i < expected.length; i++) {
+      if (this.bytes[this.#offset + i] !== expected[i]) return false
+    }
+    return true
+  }
+
+  /** Goes past the next `length` bytes. */
+  skip(length: number): void {
+    if (length > this.remaining) throw malformed(`${length} bytes expected, ${this.remaining} left`)
+    this.#offset += length
   }
 
   /** A view of the next `length` bytes. */
   fixed(length: number): Uint8Array {
-    if (length > this.remaining) throw malformed(`${length} bytes expected, ${this.remaining} left`)
     const start = this.#offset
-    this.#offset += length
+    this.skip(length)
     return this.bytes.subarray(start, this.#offset)
   }
 
   u8(): number {
-    return this.#uint(1)
+    const value = this.bytes[this.#offset]
+    if (value === undefined || this.#offset >= this.#end) throw malformed("1 byte expected, 0 left")
+    this.#offset++
+    return value
   }
 
   u16(): number {
@@ -74,11 +94,20 @@ export class Reader {
     return this.fixed(this.varint())
   }
 
+  /** Goes past an `opaque x<V>`. */
+  skipOpaque(): void {
+    this.skip(this.varint())
+  }
+
   /** `T x<V>`: items until the vector's bytes are used up exactly. */
   vector<T>(item: Decoder<T>): T[] {
-    const body = new Reader(this.opaque())
+    const length = this.varint()
+    if (length > this.remaining) throw malformed(`${length} bytes expected, ${this.remaining} left`)
+    const outer = this.#end
+    this.#end = this.#offset + length
     const items: T[] = []
-    while (body.remaining > 0) items.push(item(body))
+    while (this.remaining > 0) items.push(item(this))
+    this.#end = outer
     return items
   }
 
@@ -107,9 +136,13 @@ export class Reader {
 
 /** A growing buffer; `finish` gives the bytes. */
 export class Writer {
-  /** Engines make arrays of this length without a buffer of their own; most of what is written is no longer. */
-  #buffer = new Uint8Array(64)
+  #buffer: Uint8Array
   #length = 0
+
+  /** Engines make arrays of 64 bytes without a buffer of their own; most of what is written is no longer. */
+  constructor(size = 64) {
+    this.#buffer = new Uint8Array(size)
+  }
 
   fixed(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
@@ -149,14 +182,35 @@ export class Writer {
   }
 
   vector<T>(items: Iterable<T>, item: Encoder<T>): void {
-    const body = new Writer()
-    for (const value of items) item(body, value)
-    this.opaque(body.view())
+    const start = this.#length
+    this.u8(0)
+    for (const value of items) item(this, value)
+    const length = this.#length - start - 1
+    // The length is known now, and may need more room than the one byte that was left for it.
+    const more = prefixSize(length) - 1
+    if (more > 0) {
+      this.#reserve(more)
+      this.#buffer.copyWithin(start + 1 + more, start + 1, this.#length)
+    }
+    this.#length = start
+    this.varint(length)
+    this.#length = start + 1 + more + length
   }
 
   optional<T>(value: T | undefined, item: Encoder<T>): void {
     this.u8(value === undefined ? 0 : 1)
     if (value !== undefined) item(this, value)
+  }
+
+  /** Forgets all that was written, and overwrites it: it may have been secret. */
+  clear(): void {
+    this.#buffer.fill(0, 0, this.#length)
+    this.#length = 0
+  }
+
+  /** Bytes that the buffer can hold without growing. */
+  get capacity(): number {
+    return this.#buffer.length
   }
 
   /** The bytes written so far, copied: the writer may go on. */
@@ -190,12 +244,44 @@ export class Writer {
   }
 }
 
+/** Bytes of a length prefix (§2.1.2). */
+function prefixSize(length: number): 1 | 2 | 4 {
+  if (length < 0x40) return 1
+  return length < 0x4000 ? 2 : 4
+}
+
+/** Bytes of an `opaque x<V>` with these contents. */
+export function opaqueSize(contents: Uint8Array): number {
+  return prefixSize(contents.length) + contents.length
+}
+
+/** Writers to be used again: one for each level at which an encoder encodes something by itself. */
+const idle: Writer[] = []
+const IDLE_SIZE = 1024
+/** A writer that had to grow beyond this is not kept. */
+const MAX_IDLE_SIZE = 2 ** 14
+
+/**
+ * What `use` makes of the bytes of one value, which are not copied for it: `use` must not keep them, they are
+ * overwritten afterwards.
+ */
+export function withEncoded<T, R>(encoder: Encoder<T>, value: T, use: (bytes: Uint8Array) => R): R {
+  const writer = idle.pop() ?? new Writer(IDLE_SIZE)
+  try {
+    encoder(writer, value)
+    return use(writer.view())
+  } finally {
+    writer.clear()
+    if (writer.capacity <= MAX_IDLE_SIZE) idle.push(writer)
+  }
+}
+
 /** The bytes of one value. */
 export function encode<T>(encoder: Encoder<T>, value: T): Uint8Array {
-  const writer = new Writer()
-  encoder(writer, value)
-  return writer.finish()
+  return withEncoded(encoder, value, copyOf)
 }
+
+const copyOf = (bytes: Uint8Array) => bytes.slice()
 
 /** One value that takes up all of `bytes`. Throws `MlsError` `decode`. */
 export function decode<T>(decoder: Decoder<T>, bytes: Uint8Array): T {

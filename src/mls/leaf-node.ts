@@ -1,7 +1,7 @@
 // RFC 9420 §7.2: the leaf node, a member's entry in the ratchet tree.
 
 import { concatBytes } from "./bytes.ts"
-import { type Decoder, type Encoder, encode } from "./codec.ts"
+import { type Decoder, type Encoder, encode, opaqueSize } from "./codec.ts"
 import { type Credential, decodeCredential, encodeCredential } from "./credential.ts"
 import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -66,13 +66,29 @@ const encodeCapabilities: Encoder<Capabilities> = (writer, value) => {
   encodeTypes(writer, value.credentials)
 }
 
-const decodeCapabilities: Decoder<Capabilities> = (reader) => ({
-  versions: decodeTypes(reader),
-  cipherSuites: decodeTypes(reader),
-  extensions: decodeTypes(reader),
-  proposals: decodeTypes(reader),
-  credentials: decodeTypes(reader),
-})
+/** Those that were read last: nearly all members of a group say the same, and share it then. */
+let latest: { readonly bytes: Uint8Array; readonly capabilities: Capabilities } | undefined
+
+const decodeCapabilities: Decoder<Capabilities> = (reader) => {
+  if (latest !== undefined && reader.startsWith(latest.bytes)) {
+    reader.skip(latest.bytes.length)
+    return latest.capabilities
+  }
+  const start = reader.offset
+  const capabilities = Object.freeze({
+    versions: Object.freeze(decodeTypes(reader)),
+    cipherSuites: Object.freeze(decodeTypes(reader)),
+    extensions: Object.freeze(decodeTypes(reader)),
+    proposals: Object.freeze(decodeTypes(reader)),
+    credentials: Object.freeze(decodeTypes(reader)),
+  })
+  const bytes = reader.bytes.slice(start, reader.offset)
+  if (bytes.length <= MAX_SHARED_SIZE) latest = { bytes, capabilities }
+  return capabilities
+}
+
+/** Bytes of the longest capabilities that are remembered. */
+const MAX_SHARED_SIZE = 1024
 
 const encodeSource: Encoder<LeafNodeSource> = (writer, value) => {
   writer.u8(SOURCE[value.kind])
@@ -96,6 +112,15 @@ const decodeSource: Decoder<LeafNodeSource> = (reader) => {
       return { kind: "commit", parentHash: reader.opaque() }
     default:
       throw new MlsError("decode", `leaf node source ${source}`, "7.2")
+  }
+}
+
+const skipSource: Decoder<void> = (reader) => {
+  const source = reader.u8()
+  if (source === SOURCE.key_package) reader.skip(16)
+  else if (source === SOURCE.commit) reader.skipOpaque()
+  else if (source !== SOURCE.update) {
+    throw new MlsError("decode", `leaf node source ${source}`, "7.2")
   }
 }
 
@@ -125,13 +150,13 @@ export const decodeLeafNode: Decoder<LeafNode> = (reader) => ({
 
 /** Goes past a leaf without reading more of it than its extent needs. Throws `MlsError` `decode`. */
 export const skipLeafNode: Decoder<void> = (reader) => {
-  reader.opaque()
-  reader.opaque()
+  reader.skipOpaque()
+  reader.skipOpaque()
   reader.u16()
-  for (let vector = 0; vector < 6; vector++) reader.opaque()
-  decodeSource(reader)
-  reader.opaque()
-  reader.opaque()
+  for (let vector = 0; vector < 6; vector++) reader.skipOpaque()
+  skipSource(reader)
+  reader.skipOpaque()
+  reader.skipOpaque()
 }
 
 /**
@@ -170,21 +195,18 @@ export function receivedLeafSignature(
   { groupId, leafIndex }: LeafPosition,
 ): SignatureToVerify {
   const { leafNode, bytes } = received
-  const tail = encode<Uint8Array>(
-    (writer, signature) => writer.opaque(signature),
-    leafNode.signature,
-  )
-  const content = bytes.subarray(0, bytes.length - tail.length)
-  const place = encode<Uint8Array>((writer, id) => {
-    if (leafNode.source.kind === "key_package") return
-    writer.opaque(id)
-    writer.u32(leafIndex)
-  }, groupId)
+  const { signatureKey: publicKey, signature, source } = leafNode
+  const content = bytes.subarray(0, bytes.length - opaqueSize(signature))
+  const place = () =>
+    encode<Uint8Array>((writer, id) => {
+      writer.opaque(id)
+      writer.u32(leafIndex)
+    }, groupId)
   return {
-    publicKey: leafNode.signatureKey,
+    publicKey,
     label: labels.leafNodeTbs,
-    content: place.length === 0 ? content : concatBytes(content, place),
-    signature: leafNode.signature,
+    content: source.kind === "key_package" ? content : concatBytes(content, place()),
+    signature,
   }
 }
 

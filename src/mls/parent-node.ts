@@ -40,5 +40,5 @@ export const decodeParentNode: Decoder<ParentNode> = (reader) => {
 
 /** Goes past a parent node. Throws `MlsError` `decode`. */
 export const skipParentNode: Decoder<void> = (reader) => {
-  for (let vector = 0; vector < 3; vector++) reader.opaque()
+  for (let vector = 0; vector < 3; vector++) reader.skipOpaque()
 }

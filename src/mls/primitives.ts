@@ -9,6 +9,7 @@ import type { HashName } from "./suites.ts"
 
 const HASHES = { "SHA-256": sha256, "SHA-384": sha384, "SHA-512": sha512 } as const
 
+/** What they are given is overwritten afterwards: none of it may be kept. */
 export interface HashFunctions {
   hash(data: Uint8Array): Uint8Array
   mac(key: Uint8Array, data: Uint8Array): Uint8Array

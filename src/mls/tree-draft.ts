@@ -2,7 +2,6 @@
 
 import { type ChunkedArray, ChunkedArrayDraft, elementAt } from "./chunked-array.ts"
 import { encode } from "./codec.ts"
-import { MlsError } from "./error.ts"
 import { type LeafNode, encodeLeafNode } from "./leaf-node.ts"
 import { type ParentNode, encodeParentNode } from "./parent-node.ts"
 import { Cell, type CellSource, subtreeCounts } from "./tree-cell.ts"
@@ -22,9 +21,6 @@ import {
   right,
   root,
 } from "./tree-math.ts"
-
-/** Cells that are indexed at a time. */
-const PART = 1024
 
 /** A value: no function changes it, each gives a successor, which shares with it all chunks that are equal. */
 export class RatchetTree implements CellSource {
@@ -46,20 +42,13 @@ export class RatchetTree implements CellSource {
 
   /** Made from all nodes at its first use; from then on, each successor gets its own from the changes. */
   get index(): TreeIndex {
-    if (this.#index === undefined) Array.from(this.indexing())
-    if (this.#index === undefined) throw new MlsError("internal", "a tree without an index")
+    this.#index ??= indexOf(this)
     return this.#index
   }
 
-  /** Makes the index a part at a time, for those who do not want to wait for all of it. */
-  *indexing(): Generator<undefined> {
-    if (this.#index !== undefined) return
-    const draft = new TreeIndexDraft(emptyTreeIndex)
-    for (let i = 0; i < this.cells.length; i++) {
-      addCell(draft, this.cell(nodeIndex(i)), i)
-      if (i % PART === PART - 1) yield
-    }
-    this.#index = draft.finish()
+  /** Takes over the index of exactly these nodes from one who has looked at all of them anyway. */
+  adoptIndex(index: TreeIndex): void {
+    this.#index ??= index
   }
 
   get indexIfMade(): TreeIndex | undefined {
@@ -92,7 +81,7 @@ export class TreeDraft implements CellSource {
   /** Replaces a leaf; `undefined` blanks it. */
   setLeaf(leaf: LeafIndex, leafNode: LeafNode | undefined): void {
     const node = leafToNode(leaf)
-    const old = this.#index && this.cell(node).leafNode()
+    const old = this.#index && this.cell(node).leafNodeOnce()
     if (old !== undefined) this.#index?.removeLeaf(old)
     if (leafNode !== undefined) this.#index?.addLeaf(leafNode)
     this.#replace(node, new Cell(leafNode && encode(encodeLeafNode, leafNode)))
@@ -180,12 +169,17 @@ export function blankTree(nLeaves: number): RatchetTree {
   return new RatchetTree(nLeaves, cells.finish(), emptyTreeIndex)
 }
 
-function addCell(draft: TreeIndexDraft, cell: Cell, index: number): void {
-  if (index % 2 === 0) {
-    const leaf = cell.leafNodeOnce()
-    if (leaf !== undefined) draft.addLeaf(leaf)
-  } else {
-    const node = cell.parentNode()
-    if (node !== undefined) draft.addParent(node)
+function indexOf(tree: RatchetTree): TreeIndex {
+  const draft = new TreeIndexDraft(emptyTreeIndex)
+  for (let i = 0; i < tree.cells.length; i++) {
+    const cell = tree.cell(nodeIndex(i))
+    if (i % 2 === 0) {
+      const leaf = cell.leafNodeOnce()
+      if (leaf !== undefined) draft.addLeaf(leaf)
+    } else {
+      const node = cell.parentNode()
+      if (node !== undefined) draft.addParent(node)
+    }
   }
+  return draft.finish()
 }

@@ -1,6 +1,6 @@
 // RFC 9420 §7.8: tree hashes, and those of an original sibling (§7.9).
 
-import { Writer, encode } from "./codec.ts"
+import { type Encoder, type Writer, encode, withEncoded } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type ParentNode, encodeParentNode, nodeTypes } from "./parent-node.ts"
 import { type CellSource, subtreeCounts } from "./tree-cell.ts"
@@ -76,25 +76,35 @@ export function isMember(tree: CellSource, leaf: number): boolean {
 
 /** `LeafNodeHashInput`. */
 function leafHash(crypto: MlsCrypto, node: NodeIndex, bytes: Uint8Array | undefined): Uint8Array {
-  const writer = new Writer()
+  return withEncoded(encodeLeafInput, { node, bytes }, (input) => crypto.hash(input))
+}
+
+const encodeLeafInput: Encoder<{
+  readonly node: NodeIndex
+  readonly bytes: Uint8Array | undefined
+}> = (writer, { node, bytes }) => {
   writer.u8(nodeTypes.leaf)
   writer.u32(nodeToLeaf(node))
   writeOptional(writer, bytes)
-  return crypto.hash(writer.view())
 }
 
 /** `ParentNodeHashInput`. */
 function parentHashOf(
   crypto: MlsCrypto,
   bytes: Uint8Array | undefined,
-  [leftHash, rightHash]: readonly [Uint8Array, Uint8Array],
+  children: readonly [Uint8Array, Uint8Array],
 ): Uint8Array {
-  const writer = new Writer()
+  return withEncoded(encodeParentInput, { bytes, children }, (input) => crypto.hash(input))
+}
+
+const encodeParentInput: Encoder<{
+  readonly bytes: Uint8Array | undefined
+  readonly children: readonly [Uint8Array, Uint8Array]
+}> = (writer, { bytes, children: [leftHash, rightHash] }) => {
   writer.u8(nodeTypes.parent)
   writeOptional(writer, bytes)
   writer.opaque(leftHash)
   writer.opaque(rightHash)
-  return crypto.hash(writer.view())
 }
 
 function writeOptional(writer: Writer, bytes: Uint8Array | undefined): void {

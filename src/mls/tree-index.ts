@@ -1,8 +1,9 @@
 // RFC 9420 §7.3: what a rule about all members asks of a tree, counted instead of searched for.
 
+import { keyString } from "./bytes.ts"
 import { type Credential, credentialType } from "./credential.ts"
 import { CountMap } from "./count-map.ts"
-import type { LeafNode } from "./leaf-node.ts"
+import type { Capabilities, LeafNode } from "./leaf-node.ts"
 import type { ParentNode } from "./parent-node.ts"
 
 /** Never changes; belongs to one version of a tree. */
@@ -27,12 +28,6 @@ export const emptyTreeIndex: TreeIndex = {
   supported: CountMap.empty,
 }
 
-/** Bytes as a map key: one character for each, any length. */
-export function keyString(bytes: Uint8Array): string {
-  if (bytes.length <= 256) return String.fromCharCode(...bytes)
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
-}
-
 export function supportString(kind: CapabilityKind, type: number): string {
   return `${kind} ${type}`
 }
@@ -48,7 +43,8 @@ export class TreeIndexDraft {
   readonly #parentEncryptionKeys = new Map<string, number>()
   readonly #signatureKeys = new Map<string, number>()
   readonly #credentialTypes = new Map<string, number>()
-  readonly #supported = new Map<string, number>()
+  /** Members share what they say of themselves (`decodeLeafNode`): counted by that, and by types in the end. */
+  readonly #capabilities = new Map<Capabilities, number>()
 
   constructor(base: TreeIndex) {
     this.#base = base
@@ -77,23 +73,34 @@ export class TreeIndexDraft {
       parentEncryptionKeys: base.parentEncryptionKeys.plus(this.#parentEncryptionKeys),
       signatureKeys: base.signatureKeys.plus(this.#signatureKeys),
       credentialTypes: base.credentialTypes.plus(this.#credentialTypes),
-      supported: base.supported.plus(this.#supported),
+      supported: base.supported.plus(this.#supported()),
     }
+  }
+
+  #supported(): Map<string, number> {
+    const supported = new Map<string, number>()
+    for (const [capabilities, difference] of this.#capabilities) {
+      for (const support of supportStrings(capabilities)) count(supported, support, difference)
+    }
+    return supported
   }
 
   #countLeaf(leaf: LeafNode, difference: 1 | -1): void {
     count(this.#leafEncryptionKeys, keyString(leaf.encryptionKey), difference)
     count(this.#signatureKeys, keyString(leaf.signatureKey), difference)
     count(this.#credentialTypes, typeString(leaf.credential), difference)
-    for (const kind of ["extensions", "proposals", "credentials"] as const) {
-      // A type that a leaf lists twice counts once.
-      for (const type of new Set(leaf.capabilities[kind])) {
-        count(this.#supported, supportString(kind, type), difference)
-      }
-    }
+    count(this.#capabilities, leaf.capabilities, difference)
   }
 }
 
-function count(counts: Map<string, number>, key: string, difference: number): void {
+/** A type that a leaf lists twice counts once. */
+function supportStrings(capabilities: Capabilities): ReadonlySet<string> {
+  const kinds = ["extensions", "proposals", "credentials"] as const
+  return new Set(
+    kinds.flatMap((kind) => capabilities[kind].map((type) => supportString(kind, type))),
+  )
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key, difference: number): void {
   counts.set(key, (counts.get(key) ?? 0) + difference)
 }

@@ -1,7 +1,7 @@
 // RFC 9420 §7.4 to §7.6: TreeKEM, a committer's fresh path and how the other members take it over.
 // Both sides work in two phases, since the path is sealed with a GroupContext that holds the new tree's hash.
 
-import { equalBytes } from "./bytes.ts"
+import { equalBytes, keyString } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { type LeafNode, type LeafNodeContent, signLeafNode } from "./leaf-node.ts"
@@ -9,7 +9,6 @@ import { parentHash } from "./parent-hash.ts"
 import type { ParentNode } from "./parent-node.ts"
 import { labels } from "./registry.ts"
 import { treeHash } from "./tree-hash.ts"
-import { keyString } from "./tree-index.ts"
 import { type LeafIndex, type NodeIndex, leafToNode } from "./tree-math.ts"
 import { type TreePrivate, derivePath, privateFromPathSecret, stepsAbove } from "./tree-private.ts"
 import {

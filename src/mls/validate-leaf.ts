@@ -1,6 +1,6 @@
 // RFC 9420 §7.3: leaf node validation. Signatures are collected by the caller and verified in one batch.
 
-import { equalBytes } from "./bytes.ts"
+import { equalBytes, keyString } from "./bytes.ts"
 import { decode } from "./codec.ts"
 import { credentialType } from "./credential.ts"
 import type { MlsCrypto, SignatureToVerify } from "./crypto.ts"
@@ -13,9 +13,9 @@ import {
 } from "./extensions.ts"
 import type { LeafNode, LeafNodeSource } from "./leaf-node.ts"
 import { extensionTypes, protocolVersions } from "./registry.ts"
-import { type CapabilityKind, keyString, supportString, typeString } from "./tree-index.ts"
-import type { LeafIndex } from "./tree-math.ts"
-import { type RatchetTree, leafNode as leafNodeAt, memberCount } from "./tree.ts"
+import { type CapabilityKind, supportString, typeString } from "./tree-index.ts"
+import { type LeafIndex, leafToNode } from "./tree-math.ts"
+import { type RatchetTree, memberCount } from "./tree.ts"
 import { missingWireFormats } from "./wire-formats.ts"
 
 /** Signatures given to one `verifyAll`. */
@@ -92,7 +92,8 @@ export function validateLeafNode(
 export function validateLeavesInTree(tree: RatchetTree, leaves: Iterable<LeafIndex>): void {
   const { leafEncryptionKeys, signatureKeys, credentialTypes } = tree.index
   for (const at of leaves) {
-    const leaf = leafNodeAt(tree, at)
+    // Not kept parsed: a Commit may add thousands.
+    const leaf = tree.cell(leafToNode(at)).leafNodeOnce()
     if (leaf === undefined) throw new MlsError("misuse", `leaf ${at} is blank`)
     // §7.3: encryption_key and signature_key are unique among the members.
     must(

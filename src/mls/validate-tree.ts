@@ -8,6 +8,7 @@ import type { LongWork } from "./group-types.ts"
 import { receivedLeafSignature } from "./leaf-node.ts"
 import { parentHashChecks } from "./parent-hash.ts"
 import { isMember, treeHash } from "./tree-hash.ts"
+import { TreeIndexDraft, emptyTreeIndex } from "./tree-index.ts"
 import {
   type NodeIndex,
   isLeaf,
@@ -36,9 +37,19 @@ export interface TreeChecks extends LongWork {
 }
 
 /** Leaves that are verified, and nodes that are looked at, at a time. */
-const PART = 512
-/** Parts of the structure that are looked at while the signatures of one part of the leaves are verified. */
-const PARTS_MEANWHILE = 6
+const PART = 128
+/** Parts of the leaves whose signatures may be under way while more of the tree is looked at. */
+const UNDER_WAY = 8
+/** Parts of the structure that are looked at for each part of the leaves. */
+const PARTS_MEANWHILE = 4
+
+/** What is found out about the leaves, for the structure to go by. */
+interface LeavesSeen {
+  /** Complete once all leaves were parsed. */
+  readonly index: TreeIndexDraft
+  all: boolean
+  failed: boolean
+}
 
 /**
  * Every check of §12.4.3.1 on the tree. Signatures are verified by other threads where the back end has them, and the
@@ -52,21 +63,22 @@ export async function validateTree(
   tree: RatchetTree,
   checks: TreeChecks,
 ): Promise<void> {
-  const structure = structureChecks(crypto, tree, checks)
+  const seen: LeavesSeen = { index: new TreeIndexDraft(emptyTreeIndex), all: false, failed: false }
+  const structure = structureChecks(crypto, tree, { ...checks, seen })
   const parts: Promise<void>[] = []
-  const failed = { yet: false }
-  for (let first = 0; first < tree.nLeaves && !failed.yet; first += PART) {
-    const part = checkLeaves(crypto, tree, { ...checks, first })
+  for (let first = 0; first < tree.nLeaves && !seen.failed; first += PART) {
+    const part = checkLeaves(crypto, tree, { ...checks, seen, first })
     part.catch(() => {
-      failed.yet = true
+      seen.failed = true
     })
     parts.push(part)
     for (let i = 0; i < PARTS_MEANWHILE; i++) structure.next()
-    // One part is always under way, while the next is being prepared.
-    await parts.at(-2)?.catch(() => undefined)
+    // Some parts are always under way, while the next is being prepared.
+    await parts.at(-UNDER_WAY)?.catch(() => undefined)
     await checks.onProgress?.(first, tree.nLeaves)
     requireNotAborted(checks)
   }
+  seen.all = !seen.failed
   while (structure.next().done !== true) requireNotAborted(checks)
   for (const part of parts) await part
   await checks.onProgress?.(tree.nLeaves, tree.nLeaves)
@@ -81,8 +93,9 @@ export function requireNotAborted({ signal }: LongWork): void {
 function* structureChecks(
   crypto: MlsCrypto,
   tree: RatchetTree,
-  checks: TreeChecks,
+  checks: TreeChecks & { readonly seen: LeavesSeen },
 ): Generator<undefined> {
+  const { seen } = checks
   if (checks.treeHash !== undefined) {
     const width = Math.min(PART, tree.nLeaves)
     for (let first = 0; first < tree.nLeaves; first += width) {
@@ -98,10 +111,12 @@ function* structureChecks(
   let parents = 0
   for (const { node, value } of nonBlankParents(tree)) {
     crypto.validateKemPublicKey(value.encryptionKey)
+    seen.index.addParent(value)
     for (const leaf of value.unmergedLeaves) checkUnmergedLeaf(tree, node, leaf)
     if (++parents % PART === 0) yield
   }
-  yield* tree.indexing()
+  while (!seen.all && !seen.failed) yield
+  if (seen.all) tree.adoptIndex(seen.index.finish())
   checkKeys(tree)
   for (const check of parentHashChecks(crypto, tree)) {
     if (++parents % PART === 0) yield check
@@ -113,14 +128,15 @@ function* structureChecks(
 async function checkLeaves(
   crypto: MlsCrypto,
   tree: RatchetTree,
-  checks: TreeChecks & { readonly first: number },
+  checks: TreeChecks & { readonly seen: LeavesSeen; readonly first: number },
 ): Promise<void> {
-  const { first, groupId, groupExtensions, maxLifetime } = checks
+  const { seen, first, groupId, groupExtensions, maxLifetime } = checks
   const signatures: LeafSignature[] = []
   for (let i = first; i < Math.min(first + PART, tree.nLeaves); i++) {
     const cell = tree.cell(leafToNode(leafIndex(i)))
     const leafNode = cell.leafNodeOnce()
     if (cell.bytes === undefined || leafNode === undefined) continue
+    seen.index.addLeaf(leafNode)
     validateLeafNode(crypto, leafNode, { maxLifetime, ...(groupExtensions && { groupExtensions }) })
     const received = { leafNode, bytes: cell.bytes }
     const check = receivedLeafSignature(received, { groupId, leafIndex: i })

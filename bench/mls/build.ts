@@ -11,13 +11,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 /** What ts-mls loads for suites that the benchmark does not use. */
 const ABSENT = /^@hpke\/(chacha20poly1305|dhkem-x448|hybridkem-x-wing|ml-kem)|^@noble\/post-quantum/
 
-/** The folder with `page.js` and `bench.html`. */
-export async function buildPage(): Promise<string> {
+/** The folder with `page.js` and `bench.html`. `tsMls`: the source or build that stands for ts-mls, if not the one of npm. */
+export async function buildPage(tsMls?: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "burrow-bench-mls-"))
   await build({
     root,
     logLevel: "error",
     configFile: false,
+    ...(tsMls !== undefined && { resolve: { alias: [{ find: /^ts-mls$/, replacement: tsMls }] } }),
     build: {
       outDir: folder,
       emptyOutDir: true,

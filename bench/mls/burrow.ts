@@ -3,6 +3,7 @@
 import {
   type GroupState,
   type MlsContext,
+  type MlsCrypto,
   type OwnKeyPackage,
   type Proposal,
   cipherSuite,
@@ -22,8 +23,9 @@ import {
 import { createTreePrivate } from "../../src/mls/tree-private.ts"
 import { type Peer, said } from "./peer.ts"
 
-export async function burrow(): Promise<Peer<OwnKeyPackage, GroupState>> {
-  const crypto = await createCrypto({ suite: cipherSuite(1) })
+/** `given`: cryptography of suite 1 that is watched. */
+export async function burrow(given?: MlsCrypto): Promise<Peer<OwnKeyPackage, GroupState>> {
+  const crypto = given ?? (await createCrypto({ suite: cipherSuite(1) }))
   const now = Math.floor(Date.now() / 1000)
   const ctx: MlsContext = { crypto, now }
   return {

@@ -9,12 +9,15 @@ import { chromiumFlags, findChromium } from "../../test/support/chromium.ts"
 import type { CpuProfile } from "../marmot/devtools.ts"
 import type { Measured, Plan } from "./measure.ts"
 import type { MlsBench } from "./page.ts"
+import type { Share } from "./shares.ts"
 
 declare const mlsBench: MlsBench
 
 export interface InChromium {
   readonly version: string
   readonly rows: readonly Measured[]
+  /** Instead of rows, where the plan asks for them. */
+  readonly shares: readonly Share[]
   /** Of the page's process at the end, and at most. */
   readonly rssMB: number
   readonly peakMB: number
@@ -44,10 +47,13 @@ export async function measureInChromium(
     await session?.send("Profiler.enable")
     await session?.send("Profiler.setSamplingInterval", { interval: 500 })
     await session?.send("Profiler.start")
-    const rows = await page.evaluate((wanted) => mlsBench.measure(wanted), plan)
+    const rows =
+      plan.shares === true ? [] : await page.evaluate((wanted) => mlsBench.measure(wanted), plan)
+    const shares =
+      plan.shares === true ? await page.evaluate(({ n }) => mlsBench.shares(n), plan) : []
     const profile = (await session?.send("Profiler.stop"))?.profile as CpuProfile | undefined
     const version = context.browser()?.version() ?? "unknown"
-    return { version, rows, ...memoryOf(user), profile }
+    return { version, rows, shares, ...memoryOf(user), profile }
   } finally {
     await context.close()
     await site.close()

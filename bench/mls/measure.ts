@@ -38,6 +38,8 @@ export interface Plan {
   readonly n: number
   /** Measures each operation once: for those who look at memory or at a profile. */
   readonly once?: boolean
+  /** Asks for what bounds each of our own operations, in place of the peers' times. */
+  readonly shares?: boolean
   /** CPU time of the process, where there is a way to ask for it (Node): the clock of a busy machine says little. */
   readonly cpu?: boolean
 }

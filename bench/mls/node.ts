@@ -4,9 +4,12 @@ import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Measured, Plan } from "./measure.ts"
+import type { Share } from "./shares.ts"
 
 export interface InNode {
   readonly rows: readonly Measured[]
+  /** Instead of rows, where the plan asks for them. */
+  readonly shares: readonly Share[]
   /** Of the process at the end, and at most. */
   readonly rssMB: number
   readonly peakMB: number
@@ -15,11 +18,13 @@ export interface InNode {
 const RUNNER = `
 import { readFile } from "node:fs/promises"
 import "./page.js"
-const rows = await globalThis.mlsBench.measure(JSON.parse(process.argv[2]))
+const plan = JSON.parse(process.argv[2])
+const rows = plan.shares ? [] : await globalThis.mlsBench.measure(plan)
+const shares = plan.shares ? await globalThis.mlsBench.shares(plan.n) : []
 const rssMB = process.memoryUsage().rss / 1e6
 const status = await readFile("/proc/self/status", "utf8").catch(() => "")
 const peakMB = Number(/^VmHWM:\\s+(\\d+) kB$/m.exec(status)?.[1] ?? 0) * 1.024e-3
-process.stdout.write(JSON.stringify({ rows, rssMB, peakMB }))
+process.stdout.write(JSON.stringify({ rows, shares, rssMB, peakMB }))
 `
 
 /** `folder`: where the built page is. */

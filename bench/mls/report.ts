@@ -1,6 +1,7 @@
 // The benchmark's results: the rows that go to a file, and the tables that people read.
 
 import { type Cell, type Measured, cells } from "./measure.ts"
+import type { Share } from "./shares.ts"
 
 export interface Row extends Measured {
   readonly where: "Node" | "Chromium"
@@ -52,6 +53,26 @@ export function markdown(rows: readonly Row[]): string {
   }
   const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`
   return [line(head), line(head.map(() => "---")), ...lines.map(line)].join("\n")
+}
+
+/** Each kind's share of an operation's time. What WebCrypto does on other threads counts in full. */
+export function shareTable(shares: readonly Share[]): string {
+  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`
+  const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`
+  const head = ["operation", "ms", "signatures", "KEM", "AEAD", "hashing", "the rest"]
+  return [
+    line(head),
+    line(head.map(() => "---")),
+    ...shares.map(({ operation, totalMs, signaturesMs, kemMs, aeadMs, hashingMs }) => {
+      const parts = [signaturesMs, kemMs, aeadMs, hashingMs]
+      const rest = totalMs - parts.reduce((sum, part) => sum + part, 0)
+      return line([
+        operation,
+        milliseconds(totalMs),
+        ...[...parts, Math.max(0, rest)].map((part) => percent(part, totalMs)),
+      ])
+    }),
+  ].join("\n")
 }
 
 const count = (value: number) => value.toLocaleString("en")

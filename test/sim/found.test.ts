@@ -1,6 +1,7 @@
 // What seeds have found, as plans that do nothing else.
 
 import { expect, test } from "vitest"
+import { factsOf } from "../../src/marmot/group-facts.ts"
 import type { Item, Plan } from "./plan.ts"
 import { simulate } from "./simulate.ts"
 
@@ -40,4 +41,22 @@ test("an invitation to a group that has ended is refused in words (seeds 1412, 1
   const { failures, counts } = await simulate(plan)
   expect(failures).toEqual([])
   expect(counts["refused: invite not_active"]).toBe(1)
+})
+
+test("an admin of bad faith really adds a second device of their account", async () => {
+  const plan: Plan = {
+    ...planOfTwo({ at: 1_000, type: "hostile", by: 1, what: "second device" }),
+    admins: [1],
+    malicious: [1],
+  }
+  const leaves: unknown[] = []
+  const { failures } = await simulate(plan, {
+    atEnd: ({ devices: [founder, other] }) => {
+      const mls = founder?.watched.group?.states.get(founder.watched.group.tip)?.mls
+      const own = mls && factsOf(mls).leaves.filter(({ account }) => account === other?.pubkey)
+      leaves.push(own?.length)
+    },
+  })
+  expect(failures).toEqual([])
+  expect(leaves).toEqual([2])
 })

@@ -4,8 +4,6 @@ import { fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import type { Verdict } from "./simulate.ts"
 
-/** Real time that one seed may take before it counts as a loop (milliseconds): many times what any should need. */
-const PATIENCE_MS = 600_000
 /** Much garbage, little that stays: with a small nursery a good part of the time goes into collecting it. */
 const FLAGS = ["--import", "tsx", "--max-semi-space-size=64"]
 
@@ -41,11 +39,9 @@ const silent: Verdict = {
 function ask(child: ChildProcess, seed: number): Promise<Verdict | undefined> {
   return new Promise((resolve) => {
     const settle = (verdict: Verdict | undefined) => {
-      clearTimeout(timer)
       child.removeAllListeners()
       resolve(verdict)
     }
-    const timer = setTimeout(() => settle(undefined), PATIENCE_MS)
     child.on("message", (verdict) => settle(verdict as Verdict))
     child.on("exit", () => settle(undefined))
     child.send(seed)

@@ -740,4 +740,34 @@ export const mutants: readonly Mutant[] = [
       "disbanding (behaviour §5.3) a state that is there already is listed by itself, and with nothing else",
     ],
   },
+  {
+    name: "what the reading of stored history has passed is forgotten at once",
+    file: "src/marmot/reading.ts",
+    from: "if (reading === undefined || nodes.length === 0) return",
+    to: "if (reading === undefined || nodes.length >= 0) return",
+    killedBy: [
+      "src/marmot/reading.test.ts",
+      "a message that is dated later than many Commits that followed it is shown once, read in steps of 7 events",
+    ],
+  },
+  {
+    name: "what the reading of stored history has passed stays for ever",
+    file: "src/marmot/reading.ts",
+    from: "if (left <= 0 || left > READING_PAUSE_MS) forgetReading(t)",
+    to: "if (left > READING_PAUSE_MS) forgetReading(t)",
+    killedBy: [
+      "src/marmot/reading.test.ts",
+      "states that stored history has passed go, overwritten, once no more stored history comes",
+    ],
+  },
+  {
+    name: "a Commit is tried on a state that the reading of stored history has passed",
+    file: "src/marmot/receive.ts",
+    from: "if (!isApplication || wireFormat !== wireFormats.privateMessage) return BeyondAnchor",
+    to: "if (isApplication && wireFormat !== wireFormats.privateMessage) return BeyondAnchor",
+    killedBy: [
+      "src/marmot/reading.test.ts",
+      "states that stored history has passed serve to open messages alone: a Commit on one of them is stale",
+    ],
+  },
 ]

@@ -1,7 +1,7 @@
 // A member on this implementation: the headless client as a process.
 
 import { CliClient } from "../../support/cli-client.ts"
-import type { GroupFacts, Member, Said, SentFile } from "./member.ts"
+import type { GroupFacts, Member, Said, SentFile, Settings } from "./member.ts"
 import { eventually } from "./report.ts"
 
 interface Listed {
@@ -11,6 +11,7 @@ interface Listed {
   readonly members: readonly string[]
   readonly admins: readonly string[]
   readonly state: string
+  readonly relays: readonly string[]
 }
 
 interface Message {
@@ -99,6 +100,18 @@ export class BurrowMember implements Member {
 
   async leave(groupId: string): Promise<void> {
     await this.#client.call("groups.leave", { groupId })
+  }
+
+  async change(groupId: string, settings: Settings): Promise<void> {
+    await this.#client.call("groups.update", { groupId, ...settings })
+  }
+
+  async disband(groupId: string): Promise<void> {
+    await this.#client.call("groups.disband", { groupId })
+  }
+
+  async relays(groupId: string): Promise<readonly string[]> {
+    return [...(await this.#group(groupId)).relays].sort()
   }
 
   async send(groupId: string, content: string, replyTo?: string): Promise<void> {

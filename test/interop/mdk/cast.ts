@@ -17,6 +17,8 @@ export interface Cast {
 export interface Scene {
   readonly cast: Cast
   readonly groupId: string
+  /** Where the group's events go, and where else they could. */
+  readonly relays: readonly [string, string]
   /** A folder for files. */
   readonly scratch: string
   readonly step: (name: string, run: () => Promise<void>) => Promise<void>

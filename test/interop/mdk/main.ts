@@ -50,6 +50,7 @@ function isProgram(path: string): boolean {
 
 async function run(titles: readonly string[]): Promise<boolean> {
   const relay = await startRelay()
+  const other = await startRelay()
   const tap = values.frames === undefined ? undefined : await startTap(relay.url, values.frames)
   const blossom = await startBlossom({ port: 0 })
   // Short: Unix sockets lie in it.
@@ -73,7 +74,8 @@ async function run(titles: readonly string[]): Promise<boolean> {
         const [founder, friend, third, fourth] = members
         const cast = { founder, friend, third, fourth } as Cast
         const parts = new Set(values.parts.split(","))
-        await tellStory({ report, title, parts, scratch }, cast)
+        const relays = [tap?.url ?? relay.url, other.url] as const
+        await tellStory({ report, title, parts, scratch, relays }, cast)
       } finally {
         await Promise.all(members.map((member) => member.kill()))
       }
@@ -81,6 +83,7 @@ async function run(titles: readonly string[]): Promise<boolean> {
   } finally {
     await tap?.close()
     await relay.close()
+    await other.close()
     await blossom.close()
     if (values.keep) console.error(`kept: ${scratch}`)
     else rmSync(scratch, { recursive: true })

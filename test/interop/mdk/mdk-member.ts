@@ -25,6 +25,7 @@ interface Shown {
   readonly group: {
     readonly profile: { readonly name: string }
     readonly admin_policy: { readonly admins: readonly string[] }
+    readonly nostr_routing: { readonly relays: readonly string[] }
   }
   readonly mls: { readonly epoch: number }
 }
@@ -128,6 +129,19 @@ export class MdkMember implements Member {
 
   async leave(groupId: string): Promise<void> {
     await this.#wn("groups", "leave", groupId)
+  }
+
+  change(): Promise<void> {
+    throw new NotPossible("this wn has no command for it")
+  }
+
+  disband(): Promise<void> {
+    throw new NotPossible("this wn has no command for it")
+  }
+
+  async relays(groupId: string): Promise<readonly string[]> {
+    const { group } = await this.#wn<Shown>("groups", "show", groupId)
+    return [...group.nostr_routing.relays].sort()
   }
 
   async send(groupId: string, text: string, replyTo?: string): Promise<void> {

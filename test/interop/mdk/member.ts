@@ -8,6 +8,13 @@ export interface GroupFacts {
   readonly admins: readonly string[]
 }
 
+export interface Settings {
+  readonly retentionSeconds?: number
+  readonly relays?: readonly string[]
+  /** Another random routing id. */
+  readonly newAddress?: boolean
+}
+
 export interface Said {
   readonly messageId: string
   readonly from: string
@@ -40,6 +47,11 @@ export interface Member {
   demote(groupId: string, member: Member): Promise<void>
   selfUpdate(groupId: string): Promise<void>
   leave(groupId: string): Promise<void>
+  /** What MDK's `wn` has no commands for: the founder does it on ours. */
+  change(groupId: string, settings: Settings): Promise<void>
+  disband(groupId: string): Promise<void>
+  /** URLs, sorted. */
+  relays(groupId: string): Promise<readonly string[]>
   send(groupId: string, text: string, replyTo?: string): Promise<void>
   react(groupId: string, messageId: string, emoji: string): Promise<void>
   edit(groupId: string, messageId: string, text: string): Promise<void>

@@ -9,21 +9,31 @@ import { government } from "./government.ts"
 import { equal } from "./report.ts"
 import type { Report } from "./report.ts"
 import { rivalry } from "./rivalry.ts"
+import { ending, settings } from "./settings.ts"
 import { agree, talk } from "./together.ts"
 
-/** In this order; each can be left out. */
-export const PARTS = ["everyday", "government", "absence", "rivalry", "departure"] as const
+/** In this order; each can be left out, and the ending needs that there is no departure. */
+export const PARTS = [
+  "everyday",
+  "government",
+  "absence",
+  "rivalry",
+  "settings",
+  "departure",
+  "ending",
+] as const
 
 interface Telling {
   readonly report: Report
   readonly title: string
   readonly parts: ReadonlySet<string>
   readonly scratch: string
+  readonly relays: readonly [string, string]
 }
 
 /** Told as by people who wait for each other, but where a part says otherwise. */
 export async function tellStory(
-  { report, title, parts, scratch }: Telling,
+  { report, title, parts, scratch, relays }: Telling,
   cast: Cast,
 ): Promise<void> {
   const { founder, friend, third, fourth } = cast
@@ -36,7 +46,7 @@ export async function tellStory(
     equal(members, [founder.pubkey, friend.pubkey].sort(), "members")
   })
   if (groupId === "") return
-  const scene: Scene = { cast, groupId, scratch, step }
+  const scene: Scene = { cast, groupId, relays, scratch, step }
   await step("messages both ways", () => talk(groupId, [founder, friend], "hello"))
   if (parts.has("everyday")) await everyday(scene)
   await step(`${founder.name} makes ${friend.name} an admin, who renames`, async () => {
@@ -61,5 +71,8 @@ export async function tellStory(
   })
   if (parts.has("absence")) await absence(scene)
   if (parts.has("rivalry")) await rivalry(scene)
+  if (parts.has("settings")) await settings(scene)
   if (parts.has("departure")) await departure(scene)
+  // After a departure, the founder is gone.
+  else if (parts.has("ending")) await ending(scene)
 }

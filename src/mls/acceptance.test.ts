@@ -17,25 +17,28 @@ import { implementedSuites, vectorBackEnds } from "./vectors.fixture.ts"
 const EMPTY = new Uint8Array()
 
 describe.each(vectorBackEnds)("signatures on %s", (backend) => {
-  test.each(implementedSuites)("suite %i: each sample as it must be", async (id) => {
-    const suite = cipherSuite(id)
-    const crypto = await createCrypto({ suite, backend })
-    const samples = signatureSamples(suite.signature.name)
-    const checks = samples.map(({ publicKey, signature }) => ({
-      ...SAMPLE,
-      publicKey: hexToBytes(publicKey),
-      signature: hexToBytes(signature),
-    }))
-    const verdicts = await crypto.verifyAll(checks)
-    const outcome = (valid: (index: number) => boolean | undefined) =>
-      samples.map(({ title }, i) => [title, valid(i)])
-    expect(outcome((i) => verdicts[i])).toEqual(outcome((i) => samples[i]?.valid))
-    expect(new Set(verdicts)).toEqual(new Set([true, false]))
-  })
+  test.each([...implementedSuites, 0xf809, 0xf80a, 0xf80b])(
+    "suite %i: each sample as it must be",
+    async (id) => {
+      const suite = cipherSuite(id)
+      const crypto = await createCrypto({ suite, backend })
+      const samples = signatureSamples(suite.signature.name)
+      const checks = samples.map(({ publicKey, signature }) => ({
+        ...SAMPLE,
+        publicKey: hexToBytes(publicKey),
+        signature: hexToBytes(signature),
+      }))
+      const verdicts = await crypto.verifyAll(checks)
+      const outcome = (valid: (index: number) => boolean | undefined) =>
+        samples.map(({ title }, i) => [title, valid(i)])
+      expect(outcome((i) => verdicts[i])).toEqual(outcome((i) => samples[i]?.valid))
+      expect(new Set(verdicts)).toEqual(new Set([true, false]))
+    },
+  )
 })
 
 describe.each(vectorBackEnds)("KEM keys on %s", (backend) => {
-  test.each([...implementedSuites, 0xf801, 0xf806, 0xf00d])(
+  test.each([...implementedSuites, 0xf801, 0xf803, 0xf805, 0xf806, 0xf808, 0xf00d])(
     "suite %i: each sample as it must be",
     async (id) => {
       const suite = cipherSuite(id)

@@ -28,6 +28,10 @@ export async function nobleSignature(name: SignatureName): Promise<SignatureBack
       return (await import("./noble-25519.ts")).ed25519BackEnd
     case "Ed448":
       return (await import("./noble-448.ts")).ed448BackEnd
+    case "ML-DSA-44":
+    case "ML-DSA-65":
+    case "ML-DSA-87":
+      return (await import("./noble-ml-dsa.ts")).mlDsaBackEnd(name)
     default:
       return (await import("./noble-nist.ts")).ecdsaBackEnd(name)
   }
@@ -36,6 +40,9 @@ export async function nobleSignature(name: SignatureName): Promise<SignatureBack
 export async function nobleKem(name: KemName): Promise<KemBackEnd> {
   switch (name) {
     case "ML-KEM-768":
+    case "ML-KEM-1024":
+    case "MLKEM768-P256":
+    case "MLKEM1024-P384":
     case "MLKEM768-X25519":
     case "X-Wing":
       return (await import("./noble-post-quantum.ts")).postQuantumBackEnd(name)

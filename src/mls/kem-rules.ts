@@ -29,27 +29,29 @@ export const groupRules: Readonly<Record<GroupName, GroupRules>> = {
   X448: montgomery(64, 56, isUsableX448Key),
 }
 
-/** Of ML-KEM-768's public keys, in bytes; X25519's stands behind it in the hybrids. */
-const ML_KEM_768_SIZE = 1184
+/** ML-KEM alone, with `k` of FIPS 203. */
+const mlKem = (k: number): KemRules => ({
+  privateKeySize: 64,
+  isPublicKey: (bytes) => isMlKemKey(bytes, k),
+  isPrivateKey: (bytes) => bytes.length === 64,
+})
 
-const hybrid: KemRules = {
+/** ML-KEM and a group, whose public key stands behind the lattice's. */
+const hybrid = (k: number, isPublicKey: (bytes: Uint8Array) => boolean): KemRules => ({
   privateKeySize: 32,
   isPublicKey: (bytes) =>
-    bytes.length === ML_KEM_768_SIZE + 32 &&
-    isMlKemKey(bytes.subarray(0, ML_KEM_768_SIZE), 3) &&
-    isUsableX25519Key(bytes.subarray(ML_KEM_768_SIZE)),
+    isMlKemKey(bytes.subarray(0, 384 * k + 32), k) && isPublicKey(bytes.subarray(384 * k + 32)),
   isPrivateKey: (bytes) => bytes.length === 32,
-}
+})
 
 export const kemRules: Readonly<Record<KemName, KemRules>> = {
   ...groupRules,
-  "ML-KEM-768": {
-    privateKeySize: 64,
-    isPublicKey: (bytes) => isMlKemKey(bytes, 3),
-    isPrivateKey: (bytes) => bytes.length === 64,
-  },
-  "MLKEM768-X25519": hybrid,
-  "X-Wing": hybrid,
+  "ML-KEM-768": mlKem(3),
+  "ML-KEM-1024": mlKem(4),
+  "MLKEM768-P256": hybrid(3, (bytes) => p256.isPoint(bytes)),
+  "MLKEM1024-P384": hybrid(4, (bytes) => p384.isPoint(bytes)),
+  "MLKEM768-X25519": hybrid(3, isUsableX25519Key),
+  "X-Wing": hybrid(3, isUsableX25519Key),
 }
 
 function montgomery(

@@ -2,8 +2,8 @@
 
 import type { WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js"
 import { p256, p384, p521 } from "@noble/curves/nist.js"
-import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js"
-import { ml_kem768 } from "@noble/post-quantum/ml-kem.js"
+import { ml_kem1024_p384, ml_kem768_p256, ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js"
+import { ml_kem1024, ml_kem768 } from "@noble/post-quantum/ml-kem.js"
 import { bytesToHex, concatBytes, hexToBytes } from "./bytes.ts"
 import type { KemName } from "./suites.ts"
 
@@ -13,6 +13,8 @@ export interface KemKeySample {
   readonly publicKey: string
   readonly usable: boolean
 }
+
+const HYBRID_SEED = new Uint8Array(32).fill(7)
 
 export function kemKeySamples(name: KemName): KemKeySample[] {
   switch (name) {
@@ -31,9 +33,18 @@ export function kemKeySamples(name: KemName): KemKeySample[] {
       return nistSamples(p521.Point)
     case "ML-KEM-768":
       return latticeSamples(ml_kem768.keygen(new Uint8Array(64).fill(7)).publicKey)
+    case "ML-KEM-1024":
+      return latticeSamples(ml_kem1024.keygen(new Uint8Array(64).fill(7)).publicKey)
+    case "MLKEM768-P256":
+      return hybridSamples(ml_kem768_p256.keygen(HYBRID_SEED).publicKey, nistSamples(p256.Point))
+    case "MLKEM1024-P384":
+      return hybridSamples(ml_kem1024_p384.keygen(HYBRID_SEED).publicKey, nistSamples(p384.Point))
     case "MLKEM768-X25519":
     case "X-Wing":
-      return hybridSamples(ml_kem768_x25519.keygen(new Uint8Array(32).fill(7)).publicKey)
+      return hybridSamples(
+        ml_kem768_x25519.keygen(HYBRID_SEED).publicKey,
+        montgomerySamples(32, 2n ** 255n - 19n, []),
+      )
   }
 }
 
@@ -72,12 +83,14 @@ function latticeSamples(publicKey: Uint8Array): KemKeySample[] {
   ]
 }
 
-function hybridSamples(publicKey: Uint8Array): KemKeySample[] {
-  const lattice = publicKey.subarray(0, 1184)
+/** A key of both, then its lattice part with each key of the group. */
+function hybridSamples(publicKey: Uint8Array, points: readonly KemKeySample[]): KemKeySample[] {
+  const [first] = points
+  const lattice = publicKey.subarray(0, publicKey.length - (first?.publicKey.length ?? 0) / 2)
   return [
     ...latticeSamples(publicKey),
-    ...montgomerySamples(32, 2n ** 255n - 19n, []).map(({ title, publicKey: point, usable }) =>
-      sample(`X25519: ${title}`, concatBytes(lattice, hexToBytes(point)), usable),
+    ...points.map(({ title, publicKey: point, usable }) =>
+      sample(`the group's: ${title}`, concatBytes(lattice, hexToBytes(point)), usable),
     ),
   ]
 }

@@ -23,6 +23,20 @@ export const signatureRules: Readonly<Record<SignatureName, SignatureRules>> = {
   "P-384": ecdsa(p384),
   "P-521": ecdsa(p521),
   Ed448: edwards(ed448Strict),
+  "ML-DSA-44": lattice(1312, 2420),
+  "ML-DSA-65": lattice(1952, 3309),
+  "ML-DSA-87": lattice(2592, 4627),
+}
+
+/** FIPS 204: private keys are seeds; every public key of the right length is one, and verification decodes strictly. */
+function lattice(publicKeySize: number, signatureSize: number): SignatureRules {
+  return {
+    isPrivateKey: (bytes) => bytes.length === 32,
+    isPublicKey: (bytes) => bytes.length === publicKeySize,
+    privateKey: (random) => random(32),
+    encodeSignature: (raw) => raw,
+    decodeSignature: (signature) => (signature.length === signatureSize ? signature : undefined),
+  }
 }
 
 /** RFC 8032: private keys are seeds. */

@@ -5,6 +5,7 @@ import type { WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { ed448 } from "@noble/curves/ed448.js"
 import { p256, p384, p521 } from "@noble/curves/nist.js"
+import { ml_dsa44, ml_dsa65, ml_dsa87 } from "@noble/post-quantum/ml-dsa.js"
 import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js"
 import { shake256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, concatBytes, hexToBytes } from "./bytes.ts"
@@ -46,7 +47,48 @@ export function signatureSamples(name: SignatureName): SignatureSample[] {
       return ecdsaSamples({ Point: p384.Point, digest: sha384(MESSAGE) })
     case "P-521":
       return ecdsaSamples({ Point: p521.Point, digest: sha512(MESSAGE) })
+    case "ML-DSA-44":
+      return latticeSamples(ml_dsa44)
+    case "ML-DSA-65":
+      return latticeSamples(ml_dsa65)
+    case "ML-DSA-87":
+      return latticeSamples(ml_dsa87)
   }
+}
+
+/** FIPS 204: pure, without context; anything else is another message. */
+function latticeSamples(scheme: typeof ml_dsa44): SignatureSample[] {
+  const { publicKey, secretKey } = scheme.keygen(new Uint8Array(32).fill(7))
+  const other = scheme.keygen(new Uint8Array(32).fill(8))
+  const good = scheme.sign(MESSAGE, secretKey, { extraEntropy: false })
+  const flipped = (at: number) => good.with(at, (good.at(at) ?? 0) ^ 1)
+  const wrong = (title: string, signature: Uint8Array, by: Uint8Array = publicKey) =>
+    sample(title, by, signature, false)
+  return [
+    sample("as it is made", publicKey, good, true),
+    sample(
+      "with randomness",
+      publicKey,
+      scheme.sign(MESSAGE, secretKey, { extraEntropy: new Uint8Array(32).fill(1) }),
+      true,
+    ),
+    wrong("with a context", scheme.sign(MESSAGE, secretKey, { context: Uint8Array.of(1) })),
+    wrong("of a hash", scheme.prehash(sha512).sign(MESSAGE, secretKey)),
+    wrong("of another message", scheme.sign(MESSAGE.subarray(1), secretKey)),
+    wrong("by another key", scheme.sign(MESSAGE, other.secretKey)),
+    wrong("under another key", good, other.publicKey),
+    wrong("whose challenge is changed", flipped(0)),
+    wrong("whose response is changed", flipped(100)),
+    // The number of hints: the last byte. None may stand behind them.
+    wrong("whose hints are changed", flipped(-1)),
+    wrong("a byte too few", good.subarray(1)),
+    wrong("a byte too many", concatBytes(good, Uint8Array.of(0))),
+    wrong("nothing", new Uint8Array()),
+    wrong("zeros", new Uint8Array(good.length)),
+    wrong("by a key with a byte too few", good, publicKey.subarray(1)),
+    wrong("by a key with a byte too many", good, concatBytes(publicKey, Uint8Array.of(0))),
+    wrong("by no key", good, new Uint8Array()),
+  ]
 }
 
 interface Ecdsa {

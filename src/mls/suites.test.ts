@@ -23,7 +23,7 @@ import { cipherSuite } from "./suites.ts"
 import { implementedSuites, postQuantumSuites } from "./vectors.fixture.ts"
 import { joinGroup } from "./welcome.ts"
 
-test("every suite of the RFC, those of the draft that are built, and no other", () => {
+test("every suite of the RFC, those of the draft, and no other", () => {
   const names = implementedSuites.map((id) => cipherSuite(id).name)
   expect(names).toEqual([
     "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
@@ -37,7 +37,15 @@ test("every suite of the RFC, those of the draft that are built, and no other", 
   expect(postQuantumSuites.map((id) => cipherSuite(id).name)).toEqual([
     "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
     "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+    "MLS_128_MLKEM768P256_AES128GCM_SHA256_P256",
+    "MLS_128_MLKEM768P256_AES256GCM_SHA384_P256",
+    "MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384",
     "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
+    "MLS_128_MLKEM768_AES256GCM_SHA384_P256",
+    "MLS_192_MLKEM1024_AES256GCM_SHA384_P384",
+    "MLS_128_MLKEM768X25519_CHACHA20POLY1305_SHA384_MLDSA44",
+    "MLS_192_MLKEM768_AES256GCM_SHA384_MLDSA65",
+    "MLS_256_MLKEM1024_AES256GCM_SHA384_MLDSA87",
     "MLS_256_XWING_AES256GCM_SHA512_Ed25519",
     "MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519",
   ])

@@ -10,9 +10,11 @@ export type GroupName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
  * draft-ietf-hpke-pq's KEMs. X-Wing is MLKEM768-X25519 with the derivation of key pairs of draft-connolly-cfrg-xwing-kem:
  * the same number, but other keys from the same path secret.
  */
-export type PostQuantumName = "ML-KEM-768" | "MLKEM768-X25519" | "X-Wing"
+export type PostQuantumName =
+  "ML-KEM-768" | "ML-KEM-1024" | "MLKEM768-P256" | "MLKEM1024-P384" | "MLKEM768-X25519" | "X-Wing"
 export type KemName = GroupName | PostQuantumName
-export type SignatureName = "Ed25519" | "P-256" | "P-384" | "P-521" | "Ed448"
+export type LatticeSignatureName = "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87"
+export type SignatureName = "Ed25519" | "P-256" | "P-384" | "P-521" | "Ed448" | LatticeSignatureName
 
 /** What a suite consists of; sizes in bytes. Sizes of keys belong to the algorithms (`kem-rules`, `signature-rules`). */
 export interface CipherSuite {
@@ -27,7 +29,7 @@ export interface CipherSuite {
   }
   /** RFC 9180 §7.1, §7.2. */
   readonly kem: { readonly name: KemName; readonly hpkeId: number; readonly hpkeKdfId: number }
-  /** The name of an ECDSA curve stands for ECDSA with the suite's hash. */
+  /** The name of an ECDSA curve stands for ECDSA with the hash of its size, whatever the suite's. */
   readonly signature: { readonly name: SignatureName; readonly scheme: number }
 }
 
@@ -47,6 +49,9 @@ const x448 = { name: "X448", hpkeId: 0x0021, hpkeKdfId: 0x0003 } as const
 
 // draft-ietf-mls-pq-ciphersuites-06: HPKE's KDF is that of the suite's hash, whatever the KEM does inside.
 const mlKem768 = { name: "ML-KEM-768", hpkeId: 0x0041, hpkeKdfId: 0x0002 } as const
+const mlKem1024 = { name: "ML-KEM-1024", hpkeId: 0x0042, hpkeKdfId: 0x0002 } as const
+const mlKem768P256 = { name: "MLKEM768-P256", hpkeId: 0x0050 } as const
+const mlKem1024P384 = { name: "MLKEM1024-P384", hpkeId: 0x0051, hpkeKdfId: 0x0002 } as const
 const mlKem768X25519 = { name: "MLKEM768-X25519", hpkeId: 0x647a } as const
 const xWing = { name: "X-Wing", hpkeId: 0x647a, hpkeKdfId: 0x0003 } as const
 
@@ -55,6 +60,10 @@ const ecdsaP384 = { name: "P-384", scheme: 0x0503 } as const
 const ecdsaP521 = { name: "P-521", scheme: 0x0603 } as const
 const ed25519 = { name: "Ed25519", scheme: 0x0807 } as const
 const ed448 = { name: "Ed448", scheme: 0x0808 } as const
+// draft-ietf-tls-mldsa.
+const mlDsa44 = { name: "ML-DSA-44", scheme: 0x0904 } as const
+const mlDsa65 = { name: "ML-DSA-65", scheme: 0x0905 } as const
+const mlDsa87 = { name: "ML-DSA-87", scheme: 0x0906 } as const
 
 const SUITES: readonly CipherSuite[] = [
   {
@@ -113,7 +122,7 @@ const SUITES: readonly CipherSuite[] = [
     kem: dhP384,
     signature: ecdsaP384,
   },
-  // The draft's code points are not assigned yet ("TBD1", "TBD2", "TBD6"): these are of RFC 9420's private range.
+  // The draft's code points are not assigned yet ("TBD1" to "TBD11"): these are of RFC 9420's private range.
   {
     id: 0xf801,
     name: "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
@@ -131,12 +140,76 @@ const SUITES: readonly CipherSuite[] = [
     signature: ed25519,
   },
   {
+    id: 0xf803,
+    name: "MLS_128_MLKEM768P256_AES128GCM_SHA256_P256",
+    hash: sha256,
+    aead: aes128,
+    kem: { ...mlKem768P256, hpkeKdfId: 0x0001 },
+    signature: ecdsaP256,
+  },
+  {
+    id: 0xf804,
+    name: "MLS_128_MLKEM768P256_AES256GCM_SHA384_P256",
+    hash: sha384,
+    aead: aes256,
+    kem: { ...mlKem768P256, hpkeKdfId: 0x0002 },
+    signature: ecdsaP256,
+  },
+  {
+    id: 0xf805,
+    name: "MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem1024P384,
+    signature: ecdsaP384,
+  },
+  {
     id: 0xf806,
     name: "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
     hash: sha384,
     aead: aes256,
     kem: mlKem768,
     signature: ed25519,
+  },
+  {
+    id: 0xf807,
+    name: "MLS_128_MLKEM768_AES256GCM_SHA384_P256",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem768,
+    signature: ecdsaP256,
+  },
+  {
+    id: 0xf808,
+    name: "MLS_192_MLKEM1024_AES256GCM_SHA384_P384",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem1024,
+    signature: ecdsaP384,
+  },
+  {
+    id: 0xf809,
+    name: "MLS_128_MLKEM768X25519_CHACHA20POLY1305_SHA384_MLDSA44",
+    hash: sha384,
+    aead: chacha,
+    kem: { ...mlKem768X25519, hpkeKdfId: 0x0002 },
+    signature: mlDsa44,
+  },
+  {
+    id: 0xf80a,
+    name: "MLS_192_MLKEM768_AES256GCM_SHA384_MLDSA65",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem768,
+    signature: mlDsa65,
+  },
+  {
+    id: 0xf80b,
+    name: "MLS_256_MLKEM1024_AES256GCM_SHA384_MLDSA87",
+    hash: sha384,
+    aead: aes256,
+    kem: mlKem1024,
+    signature: mlDsa87,
   },
   // As ts-mls has them, in the private range too.
   {

@@ -20,7 +20,10 @@ export const implementedSuites: readonly number[] = [
 ]
 
 /** draft-ietf-mls-pq-ciphersuites-06, and ts-mls' two. */
-export const postQuantumSuites: readonly number[] = [0xf801, 0xf802, 0xf806, 0xf00d, 0xf00e]
+export const postQuantumSuites: readonly number[] = [
+  0xf801, 0xf802, 0xf803, 0xf804, 0xf805, 0xf806, 0xf807, 0xf808, 0xf809, 0xf80a, 0xf80b, 0xf00d,
+  0xf00e,
+]
 
 interface ForSuite {
   readonly cipher_suite: number

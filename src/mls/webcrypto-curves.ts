@@ -38,6 +38,9 @@ export const webCryptoSignatures: Readonly<Record<SignatureName, WebCryptoSignat
     "P-384": ecdsa("P-384", "SHA-384"),
     "P-521": ecdsa("P-521", "SHA-512"),
     Ed448: undefined,
+    "ML-DSA-44": undefined,
+    "ML-DSA-65": undefined,
+    "ML-DSA-87": undefined,
   }
 
 export const webCryptoKems: Readonly<Record<KemName, WebCryptoKem | undefined>> = {
@@ -47,6 +50,9 @@ export const webCryptoKems: Readonly<Record<KemName, WebCryptoKem | undefined>> 
   "P-521": ecdh("P-521", 528),
   X448: undefined,
   "ML-KEM-768": undefined,
+  "ML-KEM-1024": undefined,
+  "MLKEM768-P256": undefined,
+  "MLKEM1024-P384": undefined,
   "MLKEM768-X25519": undefined,
   "X-Wing": undefined,
 }

@@ -84,6 +84,26 @@ describe("events that nothing opens", () => {
     expect(summary(bo.group)).toMatchObject({ standing: "active", seemsStranded: true })
   })
 
+  test("one is enough where a rival branch lets us go as we wished", async () => {
+    const { world, people } = await worldOf(["ada", "bo", "cy"])
+    const [ada, bo, cy] = people
+    await cy.want({ type: "leave" })
+    await world.acceptAll()
+    await bo.receiveAll()
+    await world.pass(1500)
+    const departure = bo.publication
+    for (let i = 0; i < 2; i++) {
+      await ada.want({ type: "selfUpdate" })
+      await world.accept(ada.publication)
+    }
+    await world.accept(departure)
+    await cy.receiveAll()
+    await world.pass(5_000)
+    expect(summary(cy.group)).toMatchObject({ standing: "leaving", seemsStranded: false })
+    await cy.receive(junk(world, cy))
+    expect(summary(cy.group)).toMatchObject({ standing: "leaving", seemsStranded: true })
+  })
+
   test("one is enough after a Commit whose path is broken for us", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people

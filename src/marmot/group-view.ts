@@ -76,9 +76,9 @@ export function isOutrun(group: MarmotGroup): boolean {
 }
 
 /**
- * Something came that this device can't open, and there is a branch that it can't follow: one that removes it, or one
- * whose Commit is broken for it. It can't weigh such a branch, and the others may have taken it (behaviour §8.3): a
- * suspicion, never a fact, but one that only a member can cause.
+ * Something came that this device can't open, and there is a branch that it can't follow: one that removes it, were
+ * it at its own wish, or one whose Commit is broken for it. It can't weigh such a branch, and the others may have taken it
+ * (behaviour §8.3): a suspicion, never a fact, but one that only a member can cause.
  */
 function mayBeLeft(group: MarmotGroup): boolean {
   if (group.unopened.size === 0) return false
@@ -86,7 +86,7 @@ function mayBeLeft(group: MarmotGroup): boolean {
   if (unfollowed !== undefined && tipOf(group).epoch - unfollowed <= MAX_REWIND) return true
   const canonical = canonicalIds(group)
   return [...group.states.values()].some(
-    ({ id, edge, judged }) => judged && edge?.removedSelf === "removed" && !canonical.has(id),
+    ({ id, edge, judged }) => judged && edge?.removedSelf !== undefined && !canonical.has(id),
   )
 }
 

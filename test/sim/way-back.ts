@@ -65,7 +65,10 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
       first.view.members.some((member) => member.pubkey === pubkey),
   )
   return [
-    ...strays.map(({ device }) => ({ device, isMember: false })),
+    // Whoever had asked to leave wants no way back.
+    ...strays
+      .filter(({ view }) => view.standing !== "leaving")
+      .map(({ device }) => ({ device, isMember: false })),
     ...[...victims, ...guests].map(({ device }) => ({
       device,
       isMember: first.view.members.some(({ pubkey }) => pubkey === device.pubkey),

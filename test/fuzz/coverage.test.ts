@@ -16,6 +16,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   openGroupImage: "bytes under a key: its own test",
   openGroupEvent:
     "bytes under a key: src/marmot/group-event.test.ts, and by the engine in engine.test.ts",
+  openPassed: "openGroupEvent under the keys of earlier states",
 }
 
 const source = fileURLToPath(new URL("../../src", import.meta.url))

@@ -168,16 +168,16 @@ test("a stranger's group of the same id can't take the place of a live one", asy
   live = undefined
   await bob.client.acceptInvite(invite?.inviteId ?? "")
   live = ours.groupId
-  const forgery = (await bob.client.invites()).map(({ inviteId }) => inviteId)
-  expect(forgery).toEqual([early?.inviteId])
-  await expect(bob.client.acceptInvite(forgery[0] ?? "")).rejects.toMatchObject({
+  expect(early).toBeDefined()
+  expect(await bob.client.invites()).toEqual([])
+  await expect(bob.client.acceptInvite(early?.inviteId ?? "")).rejects.toMatchObject({
     code: "invalid_input",
   })
 
   await mallory.client.createGroup({ name: "Us again", members: [bob.npub] })
   await mallory.client.sync()
   await bob.client.sync()
-  expect((await bob.client.invites()).map(({ groupName }) => groupName)).toEqual(["Us"])
+  expect(await bob.client.invites()).toEqual([])
   await bob.client.sendMessage(ours.groupId, { content: "still here" })
   await bob.client.sync()
   await alice.client.sync()

@@ -42,6 +42,8 @@ export default defineConfig({
           name: "system",
           include: ["test/{e2e,mutants}/**/*.test.ts"],
           testTimeout: 600_000,
+          // Hooks start browsers.
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

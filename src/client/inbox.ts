@@ -221,17 +221,15 @@ export class Inbox {
       inviter: found.inviter,
     })
     const { epoch } = world.engine.summary(joined.group)
-    const { groupId } = joined.preview
-    const held = groups.get(groupId, draft)
-    const { inviter } = found
+    const { preview } = joined
+    const held = groups.get(preview.groupId, draft)
     const sentAt = Math.min(found.sentAt, Math.floor(draft.now / 1000))
-    const isNewer = invites.isNewer(groupId, sentAt, draft)
-    const again = { epoch, inviter, isNewer }
+    const again = invites.again({ preview, epoch, sentAt }, draft)
     if (held !== undefined && !mayReplaceLater(world.engine.summary(held), again)) return
     invites.add(draft, {
       welcome: found.welcome,
       keyPackageRef: bytesToHex(joined.keyPackageRef),
-      preview: joined.preview,
+      preview,
       epoch,
       sentAt,
     })

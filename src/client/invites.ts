@@ -31,6 +31,15 @@ export const inviteIdOf = (welcome: Uint8Array): string => bytesToHex(sha256(wel
 const MAX_OPEN = 128
 const MAX_OPEN_OF_ONE = 16
 
+type KnownInvite = Pick<InviteRecord, "preview" | "epoch" | "sentAt">
+
+/** `isNewer`: it was sent after the one by which we joined. */
+interface RepeatedInvite {
+  readonly epoch: number
+  readonly inviter: string
+  readonly isNewer: boolean
+}
+
 /**
  * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
  * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
@@ -39,10 +48,7 @@ const MAX_OPEN_OF_ONE = 16
  * it, because the epochs of a branch that the others have left behind mean nothing. Of a copy that lives, an invitation
  * by a branch that lost would only lead away.
  */
-export function mayReplace(
-  held: GroupSummary,
-  invite: { readonly epoch: number; readonly inviter: string; readonly isNewer: boolean },
-): boolean {
+export function mayReplace(held: GroupSummary, invite: RepeatedInvite): boolean {
   if (held.standing === "disbanded") return false
   if (held.standing !== "active" && held.standing !== "leaving") return true
   if (!held.admins.includes(invite.inviter)) return false
@@ -50,10 +56,7 @@ export function mayReplace(
 }
 
 /** Whether it might do so one day: that the copy has lost touch may show itself later. */
-export function mayReplaceLater(
-  held: GroupSummary,
-  invite: { readonly epoch: number; readonly inviter: string; readonly isNewer: boolean },
-): boolean {
+export function mayReplaceLater(held: GroupSummary, invite: RepeatedInvite): boolean {
   return mayReplace({ ...held, seemsStranded: true }, invite)
 }
 
@@ -80,8 +83,14 @@ export class Invites {
     return this.#records.get(inviteId, draft) !== undefined
   }
 
+  /** An invitation to a group that is held here already, as `mayReplace` judges it. */
+  again({ preview, epoch, sentAt }: KnownInvite, draft?: Draft): RepeatedInvite {
+    const { groupId, inviter } = preview
+    return { epoch, inviter, isNewer: this.#isNewer(groupId, sentAt, draft) }
+  }
+
   /** Sent after the invitation by which we joined the group; of a group that we founded, none is. Unix seconds. */
-  isNewer(groupId: string, sentAt: number, draft?: Draft): boolean {
+  #isNewer(groupId: string, sentAt: number, draft?: Draft): boolean {
     const joined = this.#records
       .values(draft)
       .filter(({ preview, state }) => preview.groupId === groupId && state === "accepted")

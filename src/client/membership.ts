@@ -198,9 +198,7 @@ export class Membership {
       const { groupId } = preview
       const held = groups.get(groupId, draft)
       if (held !== undefined) {
-        const { epoch, sentAt } = invite
-        const isNewer = invites.isNewer(groupId, sentAt, draft)
-        const again = { epoch, inviter: preview.inviter, isNewer }
+        const again = invites.again({ ...invite, preview }, draft)
         // The group may have been joined, or have gone on, since the invitation came.
         if (!mayReplace(world.engine.summary(held), again)) {
           throw new ClientError("invalid_input", "You are in this group already.")

@@ -127,13 +127,10 @@ export class Reader {
   }
 
   /** One to a group that goes well here waits unseen, in case it turns out not to. */
-  #mayBeAccepted({ preview, epoch, sentAt }: InviteRecord): boolean {
+  #mayBeAccepted(invite: InviteRecord): boolean {
     const { groups, invites, world } = this.#session
-    const held = groups.get(preview.groupId)
-    if (held === undefined) return true
-    const { groupId, inviter } = preview
-    const isNewer = invites.isNewer(groupId, sentAt)
-    return mayReplace(world.engine.summary(held), { epoch, inviter, isNewer })
+    const held = groups.get(invite.preview.groupId)
+    return held === undefined || mayReplace(world.engine.summary(held), invites.again(invite))
   }
 
   fingerprint(groupId: string) {

@@ -317,8 +317,9 @@ export class Session {
   #isDue({ purpose, groupId }: Publication, url: string): boolean {
     if (groupId === undefined || (purpose !== "application" && purpose !== "commit")) return true
     const group = this.groups.get(groupId)
-    const isOutrun = group !== undefined && this.world.engine.isOutrun(group)
-    if (!this.intake.isReadUp(url)) return purpose === "commit" && isOutrun
+    if (!this.intake.isReadUp(url)) {
+      return purpose === "commit" && group !== undefined && this.world.engine.isOutrun(group)
+    }
     return purpose === "commit" || group?.pass === undefined
   }
 

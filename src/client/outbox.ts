@@ -98,6 +98,18 @@ export class Outbox {
       )
   }
 
+  /** Messages that some relay has taken and others are still owed: their inner ids, by group. */
+  halfPublished(): ReadonlyMap<string, readonly string[]> {
+    const found = new Map<string, string[]>()
+    for (const { groupId, innerId, acceptedAt } of this.#records.values()) {
+      if (groupId === undefined || innerId === undefined || acceptedAt === undefined) continue
+      const ids = found.get(groupId) ?? []
+      ids.push(innerId)
+      found.set(groupId, ids)
+    }
+    return found
+  }
+
   get(eventId: string, draft?: Draft): Publication | undefined {
     return this.#records.get(eventId, draft)
   }

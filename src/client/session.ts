@@ -302,10 +302,26 @@ export class Session {
   }
 
   #connected(url: string): void {
+    this.#returned()
     this.intake.connected(url)
     this.outbox.wake(url)
     this.welcomes.wake()
     this.#maintenance.connected()
+  }
+
+  /** Before anything new is read: while we were gone, the others may have been told of our last messages by nobody. */
+  #returned(): void {
+    const { groups, mailbox, outbox, world } = this
+    const found = outbox.halfPublished()
+    if (found.size === 0) return
+    mailbox
+      .run(async (draft) => {
+        for (const [groupId, innerIds] of found) {
+          if (groups.get(groupId, draft) === undefined) continue
+          await groups.apply(draft, groupId, { type: "halfPublished", innerIds })
+        }
+      })
+      .catch((error: unknown) => world.log("unfinished messages were not looked through", error))
   }
 
   /**

@@ -325,6 +325,8 @@ export type GroupInput =
   | { readonly type: "intent"; readonly intent: Intent }
   /** Of a `publish` effect, by event id. */
   | { readonly type: "published"; readonly eventId: string; readonly outcome: PublishOutcome }
+  /** We come back: these messages of ours (by inner id) have an acknowledgement, and other relays have none of them. */
+  | { readonly type: "halfPublished"; readonly innerIds: readonly string[] }
   /** Time has passed (see `nextWake`). */
   | { readonly type: "tick" }
 

@@ -9,7 +9,7 @@ import { passIsDue, resolvePass } from "./pass.ts"
 import { published, sendDueWelcomes } from "./publish.ts"
 import { endReading, readingWake, readOn } from "./reading.ts"
 import { receiveEvent, sweep } from "./receive.ts"
-import { acknowledge } from "./resend.ts"
+import { acknowledge, acknowledgeAnew } from "./resend.ts"
 import { forgetExpired, nextExpiry } from "./retention.ts"
 import { Transition } from "./transition.ts"
 import { keepForRepair } from "./unrecoverable.ts"
@@ -85,6 +85,9 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
     case "published":
       published(t, input.eventId, input.outcome)
       acknowledge(t, input.eventId, input.outcome)
+      return
+    case "halfPublished":
+      acknowledgeAnew(t, input.innerIds)
       return
     case "tick":
       return

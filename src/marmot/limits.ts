@@ -15,6 +15,8 @@ export const APP_WINDOW = 5
 export const RESEND_AFTER = 2
 /** So is one that was acknowledged this short a time before the group turned out to be beyond its window (milliseconds). */
 export const RESEND_WITHIN_MS = 30_000
+/** How long after it was said a message that some relays never got may be encrypted anew because of that (seconds). */
+export const RESEND_FOR = 7 * 86_400
 
 /** Stored history that pauses for so long is taken to be read (milliseconds). */
 export const READING_PAUSE_MS = 60_000

@@ -121,6 +121,40 @@ test("one that was acknowledged in time stays as it is, however far the group mo
   expect(ada.messages).toEqual(["hello"])
 })
 
+/** Bo's message was taken by a relay that nobody else reads, and he was gone until the group was eight epochs on. */
+async function halfPublished(awayMs: number) {
+  const { world, people } = await worldOf(["ada", "bo"])
+  const [ada, bo] = people
+  await bo.say("hello")
+  const said = bo.publication
+  await world.accept(said)
+  world.relay.splice(world.relay.indexOf(said.event), 1)
+  await world.pass(awayMs)
+  for (let i = 0; i < 8; i++) {
+    await ada.rename(`name ${i}`)
+    await world.acceptAll()
+    await settleWithout(world, bo)
+  }
+  const innerIds = said.innerId === undefined ? [] : [said.innerId]
+  bo.restart()
+  return { world, ada, bo, innerIds }
+}
+
+test("one that only one relay had when its author went away is encrypted anew on the return", async () => {
+  const { world, ada, bo, innerIds } = await halfPublished(180_000)
+  await bo.step({ type: "halfPublished", innerIds })
+  await world.settle()
+  expect(ada.messages).toEqual(["hello"])
+  expect(bo.messages).toEqual(["hello"])
+})
+
+test("not so after a week: a dead relay must not have everything said again at each return", async () => {
+  const { world, ada, bo, innerIds } = await halfPublished(8 * 86_400_000)
+  await bo.step({ type: "halfPublished", innerIds })
+  await world.settle()
+  expect(ada.messages).toEqual([])
+})
+
 test("one that no relay wants is left to the user", async () => {
   const { world, bo, said } = await unheard(8)
   world.unanswered.push(said)

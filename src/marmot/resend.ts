@@ -2,7 +2,7 @@
 
 import type { AppRecord, MarmotGroup, PublishOutcome } from "./engine-types.ts"
 import { canonicalIds } from "./graph.ts"
-import { APP_WINDOW, RESEND_AFTER, RESEND_WITHIN_MS } from "./limits.ts"
+import { APP_WINDOW, RESEND_AFTER, RESEND_FOR, RESEND_WITHIN_MS } from "./limits.ts"
 import { referenceOf } from "./media-file.ts"
 import type { Transition } from "./transition.ts"
 
@@ -67,6 +67,21 @@ export function acknowledge(t: Transition, eventId: string, outcome: PublishOutc
   if (outcome === "accepted" && newest - app.epoch > RESEND_AFTER) return
   const acknowledgedAt = outcome === "accepted" ? t.env.now : undefined
   t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt })
+}
+
+/**
+ * Whoever was gone in between can't know that anyone was told of a message by the one relay that had it: it counts as
+ * acknowledged only now, and is encrypted anew if the group turns out to have left its window meanwhile. Not for ever,
+ * or a relay that is dead would make each return repeat what was said before.
+ */
+export function acknowledgeAnew(t: Transition, innerIds: readonly string[]): void {
+  const owed = new Set(innerIds)
+  for (const app of t.group.apps.values()) {
+    if (app.innerId === undefined || !owed.has(app.innerId)) continue
+    if (app.acknowledgedAt === undefined || app.event === undefined) continue
+    if (t.env.now / 1000 - app.event.created_at > RESEND_FOR) continue
+    t.putApp({ ...app, acknowledgedAt: t.env.now })
+  }
 }
 
 /** Messages that the others may be unable to open, because the group has left their epoch behind. */

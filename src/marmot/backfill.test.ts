@@ -40,7 +40,10 @@ async function removedBy(world: World, admin: Member, member: Member) {
 describe("events that nothing opens", () => {
   test("eight have the relays asked again, the third time for everything, then no more", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
-    const [, bo] = people
+    const [ada, bo] = people
+    await ada.say("hello")
+    await world.acceptAll()
+    await bo.receiveAll()
     await flood(world, bo, 7)
     expect(asked(bo)).toEqual([])
     // The same one again is no eighth.

@@ -290,6 +290,8 @@ export interface MarmotGroup {
   /** When to commit the SelfRemoves that are cached at the tip. */
   readonly autoCommitAt: number | undefined
   readonly standing: "active" | "removed" | "left"
+  /** When this device joined by a Welcome (milliseconds); absent where it founded the group, or joined long ago. */
+  readonly joinedAt?: number | undefined
   /** Events were dropped for lack of room; ask the relays again from this time (unix seconds). */
   readonly refetchSince: number | undefined
   readonly backfill?: Backfill | undefined

@@ -39,6 +39,7 @@ type Head = Pick<
   | "tombstone"
   | "autoCommitAt"
   | "standing"
+  | "joinedAt"
   | "refetchSince"
   | "backfill"
   | "sweeps"
@@ -129,7 +130,7 @@ function appRecord(app: AppRecord): { readonly name: string; readonly record: Gr
 function headOf(group: MarmotGroup): Head {
   const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
   const { refetchSince, backfill, sweeps, unfollowed, priorRoutes, disbanding, tombstone } = group
-  const gates = { leaving, disbanding, tombstone }
+  const gates = { leaving, disbanding, tombstone, joinedAt: group.joinedAt }
   const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps, unfollowed }
   const manifest: Manifest = {
     states: [...group.states.keys()],

@@ -2,14 +2,14 @@
 
 import { bytesToHex } from "../nostr/event.ts"
 import { type GroupState, leafNodeOf } from "../mls/index.ts"
-import { seemsStranded } from "./backfill.ts"
 import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
 import { factsOf, routeKey, routeOf } from "./group-facts.ts"
-import { canonicalIds, pathTo, tipOf, unresolved } from "./graph.ts"
+import { pathTo, tipOf, unresolved } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
+import { hearsOthers, mayHaveLostTouch } from "./lost-touch.ts"
 import { MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
 
@@ -24,7 +24,7 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     lifecycle: group.lifecycle,
     status: convergenceStatus(group, now),
     settled: isSettled(group),
-    seemsStranded: group.standing === "active" && (seemsStranded(group) || mayBeLeft(group)),
+    seemsStranded: group.standing === "active" && mayHaveLostTouch(group),
     hearsOthers: hearsOthers(group),
   }
   const { epoch } = tipOf(group)
@@ -42,15 +42,6 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     ...standing,
     routes: routesOf(group, state),
   }
-}
-
-function hearsOthers(group: MarmotGroup): boolean {
-  const { pubkey } = group.device
-  const path = pathTo(group.states, group.tip)
-  if (path.some(({ edge }) => edge !== undefined && edge.committer !== pubkey)) return true
-  const canonical = canonicalIds(group)
-  const apps = [...group.apps.values()]
-  return apps.some(({ account, stateId }) => account !== pubkey && canonical.has(stateId))
 }
 
 /**
@@ -73,21 +64,6 @@ export function isOutrun(group: MarmotGroup): boolean {
   const { pending } = group
   if (pending === undefined) return false
   return unresolved(group).some(({ epoch }) => epoch > pending.node.epoch + MAX_REWIND)
-}
-
-/**
- * Something came that this device can't open, and there is a branch that it can't follow: one that removes it, were
- * it at its own wish, or one whose Commit is broken for it. It can't weigh such a branch, and the others may have taken it
- * (behaviour §8.3): a suspicion, never a fact, but one that only a member can cause.
- */
-function mayBeLeft(group: MarmotGroup): boolean {
-  if (group.unopened.size === 0) return false
-  const { unfollowed } = group
-  if (unfollowed !== undefined && tipOf(group).epoch - unfollowed <= MAX_REWIND) return true
-  const canonical = canonicalIds(group)
-  return [...group.states.values()].some(
-    ({ id, edge, judged }) => judged && edge?.removedSelf !== undefined && !canonical.has(id),
-  )
 }
 
 /** What somebody who is to be added must be able to do. */

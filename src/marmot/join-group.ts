@@ -61,7 +61,7 @@ export async function joinMarmotGroup(
     judged: true,
   }
   return {
-    group: newGroup(groupId, device, [origin]),
+    group: { ...newGroup(groupId, device, [origin]), joinedAt: env.now },
     preview: previewOf(groupId, state, signer),
     keyPackageRef: joined.keyPackageRef,
   }

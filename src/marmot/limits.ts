@@ -18,6 +18,10 @@ export const RESEND_WITHIN_MS = 30_000
 /** How long after it was said a message that some relays never got may be encrypted anew because of that (seconds). */
 export const RESEND_FOR = 7 * 86_400
 
+/** So many events that don't open, dated so long after we joined (seconds), are suspect where nobody else is heard. */
+export const UNHEARD_EVENTS = 3
+export const UNHEARD_AFTER = 60
+
 /** Stored history that pauses for so long is taken to be read (milliseconds). */
 export const READING_PAUSE_MS = 60_000
 /** States beyond the horizon that still open messages of stored history, the latest ones. */

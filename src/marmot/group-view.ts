@@ -6,12 +6,13 @@ import type { GroupRequirements } from "./capabilities.ts"
 import { MarmotError } from "./error.ts"
 import type { GroupSummary, MarmotGroup } from "./engine-types.ts"
 import { featureStatus, type FeatureStatus, groupRequirements } from "./features.ts"
-import { factsOf, routeKey, routeOf } from "./group-facts.ts"
+import { factsOf } from "./group-facts.ts"
 import { pathTo, tipOf, unresolved } from "./graph.ts"
 import { convergenceStatus } from "./lifecycle.ts"
 import { hearsOthers, mayHaveLostTouch } from "./lost-touch.ts"
 import { MAX_PRIOR_ROUTES, MAX_REWIND } from "./limits.ts"
 import { type FeatureName, featureNames } from "./registry.ts"
+import { routesOf } from "./routes.ts"
 
 /**
  * The canonical group; of a copy that has ended, the last state that this device could read. `now` (milliseconds)
@@ -40,23 +41,8 @@ export function summary(group: MarmotGroup, now?: number): GroupSummary {
     admins,
     retention: Number(retention),
     ...standing,
-    routes: routesOf(group, state),
+    routes: routesOf(group, state).slice(0, 1 + MAX_PRIOR_ROUTES),
   }
-}
-
-/**
- * The address of `state`, those of before, and those of branches that may yet be selected: what is written on them
- * counts when they are weighed, and some members may know of no other branch.
- */
-function routesOf(group: MarmotGroup, state: GroupState): GroupSummary["routes"] {
-  const rivals = [...group.states.values()].flatMap(({ mls }) => mls ?? []).map(routeOf)
-  const routes = new Map(
-    [routeOf(state), ...group.priorRoutes, ...rivals.reverse()].map((route) => [
-      routeKey(route),
-      { nostrGroupId: route.nostrGroupId, relays: route.relays },
-    ]),
-  )
-  return [...routes.values()].slice(0, 1 + MAX_PRIOR_ROUTES)
 }
 
 /** A Commit of ours waits for its answer, and others are ahead of it by more than anyone goes back. */

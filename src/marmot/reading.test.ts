@@ -11,6 +11,7 @@ import { apply } from "./engine.ts"
 import { parseGroupEvent, sealGroupEvent } from "./group-event.ts"
 import { routeOf } from "./group-facts.ts"
 import { groupRecords } from "./group-records.ts"
+import { summary } from "./group-view.ts"
 import {
   CATCH_UP_WINDOW,
   MAX_PASSED_EFFORT,
@@ -103,6 +104,25 @@ describe("a message that is dated later than many Commits that followed it", () 
     world.now += 1_100
     await read(absent, [late])
     expect(absent.messages).toEqual(["ahead"])
+  })
+
+  test("is shown, too, when it came at an address that the group has left long ago", async () => {
+    const { world, alice, absent } = await scene()
+    const late = await said(world, alice, "ahead")
+    const { nostrGroupId } = routeOf(stateOf(alice))
+    await alice.want({ type: "update", newAddress: true })
+    const moved = alice.publication.event
+    await world.accept(alice.publication)
+    const rest = await commits(world, alice, AHEAD)
+    const isListening = () =>
+      summary(absent.group).routes.some((route) => route.nostrGroupId === nostrGroupId)
+    await read(absent, [moved, ...rest])
+    expect(isListening()).toBe(true)
+    await read(absent, [late])
+    expect(absent.messages).toEqual(["ahead"])
+    await world.pass(READING_PAUSE_MS + 1)
+    expect(absent.fingerprint).toEqual(alice.fingerprint)
+    expect(isListening()).toBe(false)
   })
 
   test("is not shown on a branch that lost", async () => {

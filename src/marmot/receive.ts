@@ -30,6 +30,7 @@ import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { openPassed, putPassed } from "./reading.ts"
 import { deadlineOf } from "./retention.ts"
+import { routesOf } from "./routes.ts"
 import { deliver, putApp, show } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 import { countSweep, isWorthAnotherTry, open, park } from "./unopened.ts"
@@ -81,8 +82,7 @@ function parsed(t: Transition, event: NostrEvent): Parsed {
 function isOurs(t: Transition, nostrGroupId: string): boolean {
   const { tip } = t
   if (tip.mls !== undefined && routeOf(tip.mls).nostrGroupId === nostrGroupId) return true
-  const routes = [...t.group.states.values()].flatMap((node) => node.mls ?? []).map(routeOf)
-  return [...routes, ...t.group.priorRoutes].some((route) => route.nostrGroupId === nostrGroupId)
+  return routesOf(t.group, undefined).some((route) => route.nostrGroupId === nostrGroupId)
 }
 
 /** An event's content; what was refused gets another chance once something has moved (behaviour §7). */

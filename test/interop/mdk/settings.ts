@@ -26,6 +26,9 @@ export async function settings({ cast, groupId, relays, step }: Scene): Promise<
   await step(`${founder.name} makes messages disappear; those of both do, at both`, async () => {
     await change({ retentionSeconds: RETENTION_SECONDS })
     await talk(groupId, members, "soon gone")
+    await new Promise((resolve) => setTimeout(resolve, RETENTION_SECONDS * 1000))
+    // MDK deletes what has had its time when something else happens in the group, and not before.
+    await talk(groupId, members, "still here")
     await eventually(async () => {
       for (const member of members) {
         const left = (await member.said(groupId)).filter(

@@ -1,7 +1,8 @@
 // Marmot member departure: what others propose can't stop a step in which our own departure is due again.
 
 import { expect, test } from "vitest"
-import { craftProposal, worldOf } from "./engine.fixture.ts"
+import { craftProposal } from "./crafted.fixture.ts"
+import { worldOf } from "./engine.fixture.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { summary } from "./group-view.ts"
 import { replaceComponent } from "./local-commit.ts"

@@ -2,14 +2,8 @@
 
 import { describe, expect, test } from "vitest"
 import type { NostrEvent } from "../nostr/event.ts"
-import {
-  type Member,
-  sealed,
-  stateOf,
-  type World,
-  type WorldOptions,
-  worldOf,
-} from "./engine.fixture.ts"
+import { sealed } from "./crafted.fixture.ts"
+import { type Member, stateOf, type World, type WorldOptions, worldOf } from "./engine.fixture.ts"
 import { eventKey } from "./event-key.ts"
 import { openGroupEvent, parseGroupEvent } from "./group-event.ts"
 

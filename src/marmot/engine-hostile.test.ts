@@ -17,16 +17,8 @@ import { chatEvent, encodeAppEvent } from "./app-event.ts"
 import { keyPackageOptions } from "./capabilities.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { encodeNostrRouting } from "./components/nostr-routing.ts"
-import {
-  craftCommit,
-  craftProposal,
-  type Member,
-  RELAY,
-  sealed,
-  seededRandom,
-  stateOf,
-  worldOf,
-} from "./engine.fixture.ts"
+import { craftCommit, craftProposal, sealed } from "./crafted.fixture.ts"
+import { type Member, RELAY, seededRandom, stateOf, worldOf } from "./engine.fixture.ts"
 import { apply } from "./engine.ts"
 import type { EngineEnv } from "./engine-types.ts"
 import { routeOf } from "./group-facts.ts"

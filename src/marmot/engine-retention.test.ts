@@ -6,7 +6,7 @@ import { encodeMessageRetention } from "./components/message-retention.ts"
 import { factsOf } from "./group-facts.ts"
 import { summary } from "./group-view.ts"
 import { componentIds } from "./registry.ts"
-import { craftCommit } from "./engine.fixture.ts"
+import { craftCommit } from "./crafted.fixture.ts"
 import { replaceComponent } from "./local-commit.ts"
 import type { World } from "./engine.fixture.ts"
 

@@ -3,14 +3,10 @@
 import { createHash } from "node:crypto"
 import {
   cipherSuite,
-  createCommit,
-  type CreateCommitOptions,
   createCrypto,
-  createProposal,
   type GroupState,
   type MlsCrypto,
   type OwnKeyPackage,
-  type Proposal,
 } from "../mls/index.ts"
 import {
   bytesToHex,
@@ -33,9 +29,6 @@ import type {
   MarmotGroup,
   Step,
 } from "./engine-types.ts"
-import { eventKey } from "./event-key.ts"
-import { sealGroupEvent } from "./group-event.ts"
-import { routeOf } from "./group-facts.ts"
 import { groupRecords, restoreGroup } from "./group-records.ts"
 import { type Fingerprint, fingerprint, summary } from "./group-view.ts"
 import { tipOf } from "./graph.ts"
@@ -46,7 +39,6 @@ import {
   generateOwnKeyPackage,
   keyPackageTemplate,
 } from "./key-package-event.ts"
-import { mlsContext } from "./transition.ts"
 
 const START = 1_700_000_000_000
 export const RELAY = "wss://relay.example"
@@ -455,36 +447,6 @@ export function stateOf(member: Member): GroupState {
   const state = tipOf(member.group).mls
   if (state === undefined) throw new Error(`${member.name} was removed`)
   return state
-}
-
-/** `message` as a kind 445 event of `member`'s epoch, whatever it is. */
-export function sealed(member: Member, message: Uint8Array, state = stateOf(member)): NostrEvent {
-  return sealGroupEvent({
-    key: eventKey(member.world.crypto, state),
-    message,
-    nostrGroupId: routeOf(state).nostrGroupId,
-    createdAt: member.world.seconds,
-    random: member.world.random,
-  })
-}
-
-/** A Commit that MLS can make and that Marmot's rules were not asked about, as a kind 445 event. */
-export async function craftCommit(
-  member: Member,
-  options: CreateCommitOptions,
-): Promise<NostrEvent> {
-  const created = await createCommit(mlsContext(member.world.env), stateOf(member), options)
-  return sealed(member, created.commit)
-}
-
-/** A proposal, in the same manner. */
-export async function craftProposal(
-  member: Member,
-  proposal: Proposal,
-): Promise<{ event: NostrEvent; message: Uint8Array; ref: Uint8Array; state: GroupState }> {
-  const context = mlsContext(member.world.env)
-  const created = await createProposal(context, stateOf(member), proposal, {})
-  return { ...created, event: sealed(member, created.message) }
 }
 
 function deviceOf(

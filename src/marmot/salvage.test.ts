@@ -1,6 +1,7 @@
 // Behaviour §8.10, §9.2: whatever required record is missing or damaged, the copy is unrecoverable, says what it was, and
 // changes nothing any more.
 
+import { craftCommit } from "./crafted.fixture.ts"
 import { describe, expect, test } from "vitest"
 import { apply, nextWake } from "./engine.ts"
 import { type Member, worldOf } from "./engine.fixture.ts"
@@ -148,7 +149,6 @@ describe("required state that is lost while we run", () => {
   test("is never concluded from what others send", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people
-    const { craftCommit } = await import("./engine.fixture.ts")
     for (let i = 0; i < 8; i++) {
       await ada.rename(`name ${i}`)
       await world.settle()

@@ -11,14 +11,8 @@ import {
 import { finalizeEvent, generateSecretKey, hexToBytes, type NostrEvent } from "../nostr/event.ts"
 import { chatEvent, encodeAppEvent } from "./app-event.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
-import {
-  craftCommit,
-  craftProposal,
-  type Member,
-  sealed,
-  stateOf,
-  worldOf,
-} from "./engine.fixture.ts"
+import { craftCommit, craftProposal, sealed } from "./crafted.fixture.ts"
+import { type Member, stateOf, worldOf } from "./engine.fixture.ts"
 import type { Effect } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { routeOf } from "./group-facts.ts"

@@ -3,11 +3,10 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
 import { chatEvent, encodeAppEvent } from "../../src/marmot/app-event.ts"
+import { craftCommit, sealed } from "../../src/marmot/crafted.fixture.ts"
 import {
-  craftCommit,
   type Member,
   RELAY,
-  sealed,
   stateOf,
   type World,
   worldOf,

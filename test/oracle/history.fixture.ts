@@ -12,13 +12,8 @@ import {
 import { chatEvent, encodeAppEvent } from "../../src/marmot/app-event.ts"
 import { encodeGroupProfile } from "../../src/marmot/components/group-profile.ts"
 import type { MarmotGroup } from "../../src/marmot/engine-types.ts"
-import {
-  type Member,
-  sealed,
-  stateOf,
-  type World,
-  worldOf,
-} from "../../src/marmot/engine.fixture.ts"
+import { sealed } from "../../src/marmot/crafted.fixture.ts"
+import { type Member, stateOf, type World, worldOf } from "../../src/marmot/engine.fixture.ts"
 import { componentIds } from "../../src/marmot/registry.ts"
 import { mlsContext } from "../../src/marmot/transition.ts"
 import type { NostrEvent } from "../../src/nostr/event.ts"

@@ -15,7 +15,8 @@ import type { World } from "./world.ts"
 
 /**
  * Invites those again who take themselves for members and are none, and those who are members and had to take themselves
- * for removed; lets them accept, and checks that all agree then.
+ * for removed; lets them accept, and checks that all agree then. For whom the group has ended on a branch that lost, it
+ * stays so: they are removed.
  */
 export async function wayBack(world: World): Promise<readonly Failure[]> {
   const failures: Failure[] = []
@@ -23,7 +24,10 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   const lost = await lostDevices(world)
   if (lost.length === 0) return failures
   const invited: Device[] = []
-  for (const each of lost) if (await invite(world, each, fail)) invited.push(each.device)
+  for (const each of lost) {
+    if (hasBuried(each)) await remove(world, each, fail)
+    else if (await invite(world, each, fail)) invited.push(each.device)
+  }
   const unrest = await world.rest()
   if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
   const members = await membersOf(world)
@@ -35,7 +39,8 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   }
   // Whoever had nobody to ask is where they were.
   const others = members.filter((member) => !invited.includes(member.device))
-  if (invited.length === lost.length) checkAgreement(world, knowing, fail)
+  const found = lost.filter((each) => hasBuried(each) || invited.includes(each.device))
+  if (found.length === lost.length) checkAgreement(world, knowing, fail)
   else checkAgreement(world, knowing, fail, others)
   checkDepartures(knowing, fail)
   for (const { device, view, messages } of members) {
@@ -75,6 +80,26 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
     })),
     ...ghosts.map((device) => ({ device, isMember: true })),
   ]
+}
+
+/** Behaviour §5.3: the end of a group is absorbing, and its id is never joined again. */
+const hasBuried = ({ device }: Lost) => device.watched.group?.lifecycle === "disbanded"
+
+async function remove(
+  world: World,
+  { device }: Lost,
+  fail: (property: Property, text: string) => void,
+): Promise<void> {
+  const { knowing } = sorted(world, await membersOf(world))
+  const admin = knowing.find(({ view, device: { pubkey } }) =>
+    view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
+  )
+  const done = await admin?.device.call("way back", (client) =>
+    client.removeMembers(world.groupId, [device.pubkey]),
+  )
+  if (done === undefined)
+    fail("stuck", `${device.name}, for whom the group has ended, can't be removed`)
+  else world.counts.add("devices for whom a branch that lost has ended the group")
 }
 
 /** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */

@@ -1,5 +1,6 @@
 // The benchmark's results: the rows that go to a file, and the tables that people read.
 
+import type { LargeStep } from "./large-group.ts"
 import { type Cell, type Measured, cells } from "./measure.ts"
 import type { Share } from "./shares.ts"
 
@@ -71,6 +72,20 @@ export function shareTable(shares: readonly Share[]): string {
         milliseconds(totalMs),
         ...[...parts, Math.max(0, rest)].map((part) => percent(part, totalMs)),
       ])
+    }),
+  ].join("\n")
+}
+
+/** The steps of a large group's members: in brackets the most memory that a step took. */
+export function largeTable(steps: readonly LargeStep[]): string {
+  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`
+  const head = ["member", "step", "ms", "ms of CPU", "longest stretch, ms", "MB (at most)"]
+  return [
+    line(head),
+    line(head.map(() => "---")),
+    ...steps.map(({ role, name, ms, cpuMs, stretchMs, rssMB, peakMB }) => {
+      const memory = `${Math.round(rssMB)} (${Math.round(peakMB)})`
+      return line([role, name, ...[ms, cpuMs, stretchMs].map(milliseconds), memory])
     }),
   ].join("\n")
 }

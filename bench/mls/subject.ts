@@ -28,13 +28,15 @@ export interface Subject {
   readonly sizes: { readonly welcome: number; readonly commit: number; readonly message: number }
 }
 
-const TEXT = new Uint8Array(100).fill(65)
-const GROUP_ID = new Uint8Array(32).fill(7)
+export const TEXT = new Uint8Array(100).fill(65)
+export const GROUP_ID = new Uint8Array(32).fill(7)
 /** Key packages that are made at the same time. */
 const BATCH = 16
 
+export const isText = (text: Uint8Array) => equalBytes(text, TEXT)
+
 /** 32 bytes, as long as a Nostr key. */
-function identity(index: number): Uint8Array {
+export function identity(index: number): Uint8Array {
   return new TextEncoder().encode(`member-${String(index).padStart(6, "0")}`.padEnd(32, "."))
 }
 
@@ -144,7 +146,7 @@ export function subject<Own, State>(peer: Peer<Own, State>, clock: Clock): Subje
           texts.push(read.text)
         }
       })
-      if (!texts.every((text) => equalBytes(text, TEXT))) {
+      if (!texts.every(isText)) {
         throw new Error(`${peer.name}: another text came out`)
       }
       ;[alice, bob, messageSize] = [sender, receiver, wires[0]?.length ?? 0]
@@ -172,7 +174,7 @@ export function subject<Own, State>(peer: Peer<Own, State>, clock: Clock): Subje
 }
 
 /** The first leaf below each node of the copath of leaf 0: 1, 2, 4, 8, … */
-function copathLeaves(members: number): number[] {
+export function copathLeaves(members: number): number[] {
   const leaves: number[] = []
   for (let leaf = 1; leaf < members; leaf *= 2) leaves.push(leaf)
   return leaves

@@ -2,6 +2,7 @@
 
 import { appDataDictionary, applyAppDataUpdates } from "./app-data.ts"
 import { equalBytes, keyString } from "./bytes.ts"
+import { inTurns } from "./batches.ts"
 import { decode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import {
@@ -18,7 +19,7 @@ import { supportString } from "./tree-index.ts"
 import type { LeafIndex } from "./tree-math.ts"
 import {
   type RatchetTree,
-  applyProposalsToTree,
+  applyingProposals,
   leafNode,
   memberCount,
   nonBlankLeaves,
@@ -69,11 +70,12 @@ export async function applyProposals(
   const extensions = nextExtensions(ctx, groupContext.extensions, list)
   if (extensions !== groupContext.extensions) checkGroupExtensions(extensions)
   await checkNewLeaves(ctx, state, list, extensions)
-  const applied = applyProposalsToTree(tree, {
+  const proposals = {
     updates: list.updates,
     removes: removed.map((member) => member.leafIndex),
     adds: list.adds.map((keyPackage) => keyPackage.leafNode),
-  })
+  }
+  const applied = await inTurns(applyingProposals(tree, proposals))
   if (list.groupContextExtensions.length > 0) checkSupport(applied.tree, extensions)
   return {
     ...applied,
@@ -244,6 +246,8 @@ async function checkNewLeaves(
     })),
   )
   const senders = newExternalSenders(state.groupContext.extensions, groupExtensions)
+  // Without a service there is nobody to ask about thousands.
+  if (ctx.auth === undefined) return
   await Promise.all([
     ...list.adds.map((keyPackage) => authenticate(ctx, keyPackage.leafNode)),
     ...replacements.map((update) => authenticate(ctx, update.leafNode, update.replaced)),

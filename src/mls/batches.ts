@@ -1,7 +1,17 @@
-// RFC 9420 §15: what is done for each of thousands of members goes on in batches, so that only some of it is held at a time.
+// RFC 9420 §15: what is done for each of thousands of members goes on in batches: only some of it is held at a time, and
+// between them others have their turn in the thread.
 
 /** Batches that may be under way: one is prepared while another's cryptography runs on other threads. */
 const UNDER_WAY = 2
+
+/**
+ * WebCrypto's keys are kilobytes outside of the heap, of which engines count next to nothing: of those that are used up,
+ * they let tens of thousands pile up before they collect them. A large buffer they count, and as long as nobody writes
+ * to it it takes no memory. Items, or parts of other work, after which there is a new one, and its bytes.
+ */
+const UNSEEN = 2048
+const UNSEEN_PARTS = 48
+const WEIGHT = 2 ** 26
 
 /** Calls `work` with each slice of `items`, in order, and gives what it resolves to, in order. Throws what it throws first. */
 export async function inBatches<T, R>(
@@ -11,6 +21,7 @@ export async function inBatches<T, R>(
 ): Promise<R[]> {
   const results: R[] = []
   const underWay: Promise<readonly R[]>[] = []
+  const weight: ArrayBuffer[] = []
   const settleOldest = async () => {
     for (const result of (await underWay.shift()) ?? []) results.push(result)
   }
@@ -19,8 +30,46 @@ export async function inBatches<T, R>(
     // Awaited in its turn; until then it is no unhandled rejection.
     batch.catch(() => undefined)
     underWay.push(batch)
-    if (underWay.length === UNDER_WAY) await settleOldest()
+    if (underWay.length < UNDER_WAY) continue
+    await settleOldest()
+    await othersTurn()
+    if (start % UNSEEN < size) weight[0] = new ArrayBuffer(WEIGHT)
   }
   while (underWay.length > 0) await settleOldest()
   return results
+}
+
+/** Runs to its end at once. */
+export function atOnce<T>(work: Generator<unknown, T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Runs to its end, and lets others have their turn whenever it yields. */
+export async function inTurns<T>(work: Generator<unknown, T>): Promise<T> {
+  const weight: ArrayBuffer[] = []
+  for (let part = 1; ; part++) {
+    const step = work.next()
+    if (step.done === true) return step.value
+    await othersTurn()
+    if (part % UNSEEN_PARTS === 0) weight[0] = new ArrayBuffer(WEIGHT)
+  }
+}
+
+/**
+ * One turn of the event loop. Awaiting cryptography is none: an engine may have the result at once, and then goes on with
+ * nothing but what awaited it.
+ */
+export function othersTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    // Timers would wait for milliseconds.
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(undefined)
+  })
 }

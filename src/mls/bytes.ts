@@ -30,9 +30,23 @@ export function keyString(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
 }
 
+/** The bytes of a `keyString`. */
+export function keyBytes(key: string): Uint8Array {
+  const bytes = new Uint8Array(key.length)
+  for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i)
+  return bytes
+}
+
 /** The bytes of an even number of hexadecimal digits that our own code wrote down. */
 export function hexToBytes(hex: string): Uint8Array {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+/** Copies in one buffer: of thousands of short ones, each with a buffer of its own, most would be the buffers. */
+export function packed(parts: readonly Uint8Array[]): Uint8Array[] {
+  const whole = concatBytes(...parts)
+  let offset = 0
+  return parts.map((part) => whole.subarray(offset, (offset += part.length)))
 }
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {

@@ -181,6 +181,13 @@ export class Writer {
     this.fixed(bytes)
   }
 
+  /** `opaque x<V>` of bytes that are kept as a `keyString`. */
+  opaqueKey(key: string): void {
+    this.varint(key.length)
+    this.#reserve(key.length)
+    for (let i = 0; i < key.length; i++) this.#buffer[this.#length++] = key.charCodeAt(i)
+  }
+
   vector<T>(items: Iterable<T>, item: Encoder<T>): void {
     const start = this.#length
     this.u8(0)
@@ -236,9 +243,11 @@ export class Writer {
   #reserve(extra: number): void {
     const needed = this.#length + extra
     if (needed <= this.#buffer.length) return
-    // Megabytes are grown with care: what is left unused is memory all the same.
-    const factor = this.#buffer.length < 2 ** 16 ? 4 : 1.5
-    const larger = new Uint8Array(Math.max(needed, Math.ceil(this.#buffer.length * factor)))
+    // Megabytes are grown with care: what is left unused is memory all the same. But little may be all that is to come.
+    const large = needed >= 2 ** 16
+    const least = large ? needed + 2 ** 12 : needed
+    const grown = Math.ceil(this.#buffer.length * (large ? 1.5 : 4))
+    const larger = new Uint8Array(Math.max(least, grown))
     larger.set(this.view())
     this.#buffer = larger
   }
@@ -276,9 +285,12 @@ export function withEncoded<T, R>(encoder: Encoder<T>, value: T, use: (bytes: Ui
   }
 }
 
-/** The bytes of one value. */
-export function encode<T>(encoder: Encoder<T>, value: T): Uint8Array {
-  return withEncoded(encoder, value, copyOf)
+/** The bytes of one value. `sizeHint`: about how many there will be, where they are known to be many. */
+export function encode<T>(encoder: Encoder<T>, value: T, sizeHint?: number): Uint8Array {
+  if (sizeHint === undefined) return withEncoded(encoder, value, copyOf)
+  const writer = new Writer(sizeHint)
+  encoder(writer, value)
+  return writer.finish()
 }
 
 const copyOf = (bytes: Uint8Array) => bytes.slice()

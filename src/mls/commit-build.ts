@@ -1,6 +1,7 @@
 // RFC 9420 §12.4.1: a commit is made, by a member or by one who joins with it.
 
 import { type AppliedProposals, authenticate } from "./apply-proposals.ts"
+import { inTurns } from "./batches.ts"
 import { encode } from "./codec.ts"
 import { type NewEpoch, deriveEpoch, provisionalContext } from "./epoch.ts"
 import type { AuthenticatedContent, MessageWireFormat, Sender } from "./framing.ts"
@@ -13,7 +14,7 @@ import type { Psk } from "./psk.ts"
 import { contentTypes } from "./registry.ts"
 import type { RatchetTree } from "./tree.ts"
 import { type NewPath, type PreparedPath, prepareUpdatePath, sealUpdatePath } from "./treekem.ts"
-import { validateLeafNode, validateLeavesInTree } from "./validate-leaf.ts"
+import { leafChecksInTree, validateLeafNode } from "./validate-leaf.ts"
 
 export interface CommitPlan {
   readonly sender: Sender
@@ -59,8 +60,8 @@ export async function buildCommit(ctx: MlsContext, plan: CommitPlan): Promise<Bu
     await authenticate(ctx, path.leafNode, plan.replaced)
   }
   const committer = path === undefined ? [] : [path.treePrivate.leafIndex]
-  validateLeavesInTree(tree, [...applied.touched, ...committer])
-  const provisional = provisionalContext(ctx, groupContext, { tree, extensions })
+  await inTurns(leafChecksInTree(tree, [...applied.touched, ...committer]))
+  const provisional = await provisionalContext(ctx, groupContext, { tree, extensions })
   const updatePath =
     path &&
     (await sealUpdatePath(crypto, path, {

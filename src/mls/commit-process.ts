@@ -1,6 +1,7 @@
 // RFC 9420 §12.4.2: a member processes another's commit.
 
 import { type AppliedProposals, applyProposals, authenticate } from "./apply-proposals.ts"
+import { inTurns } from "./batches.ts"
 import { constantTimeEqual } from "./bytes.ts"
 import { encode } from "./codec.ts"
 import { summarize } from "./commit-summary.ts"
@@ -27,7 +28,7 @@ import { type TreePrivate, createTreePrivate, pruneTreePrivate } from "./tree-pr
 import { type RatchetTree, leafNode, reserveLeaf } from "./tree.ts"
 import { mergeUpdatePath, openUpdatePath } from "./treekem.ts"
 import type { UpdatePath } from "./update-path.ts"
-import { validateLeafNode, validateLeavesInTree, verifyLeafSignatures } from "./validate-leaf.ts"
+import { leafChecksInTree, validateLeafNode, verifyLeafSignatures } from "./validate-leaf.ts"
 
 /**
  * Processes a commit whose signature is verified. Throws `MlsError` with the code of the rule that it breaks;
@@ -51,7 +52,8 @@ export async function processCommit(
   const received = path && { sender: committer, path, exclude }
   const tree = received ? mergeUpdatePath(ctx.crypto, applied.tree, received) : applied.tree
   if (path !== undefined) await checkPathLeaf(ctx, state, { path, committer, applied, list })
-  validateLeavesInTree(tree, path === undefined ? applied.touched : [...applied.touched, committer])
+  const changed = path === undefined ? applied.touched : [...applied.touched, committer]
+  await inTurns(leafChecksInTree(tree, changed))
 
   const committerLeaf = leafNode(state.tree, committer) ?? path?.leafNode
   if (committerLeaf === undefined) throw new MlsError("internal", "a committer without a leaf")
@@ -74,7 +76,7 @@ export async function processCommit(
 
   const own = ownKeys(state, list, applied.tree)
   const { extensions } = applied
-  const provisional = provisionalContext(ctx, state.groupContext, { tree, extensions })
+  const provisional = await provisionalContext(ctx, state.groupContext, { tree, extensions })
   const opened =
     received &&
     (await openUpdatePath(ctx.crypto, tree, {

@@ -72,7 +72,7 @@ describe.each(backends)("commits, %s", (backend: Backend) => {
     test("confirmation_tag", async () => {
       expect(await withPath((path) => path)).toBe("confirmation_tag")
       const { commit } = await createCommit(ctx, bad)
-      const wrong = retagged(ctx, bad, commit, (message) => ({
+      const wrong = await retagged(ctx, bad, commit, (message) => ({
         ...message,
         auth: { ...message.auth, confirmationTag: new Uint8Array(32) },
       }))

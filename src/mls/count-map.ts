@@ -36,8 +36,14 @@ export class CountMap {
     for (const [key, count] of this.#changes) if (count > 0) yield key
   }
 
-  /** The successor in which each key's count differs by its value in `differences`. */
+  /** The successor in which each key's count differs by its value in `differences`, which must not change any more. */
   plus(differences: ReadonlyMap<string, number>): CountMap {
+    // All of a large group's members at once: not copied.
+    if (this === CountMap.empty && differences.size > REBUILD_MINIMUM) {
+      const counts = [...differences.values()]
+      const repeated = counts.filter((count) => count > 1).length
+      if (counts.every((count) => count > 0)) return new CountMap(differences, new Map(), repeated)
+    }
     const changes = new Map(this.#changes)
     let repeated = this.repeated
     for (const [key, difference] of differences) {

@@ -1,5 +1,6 @@
 // RFC 9420 §8, §12.4.2: the hashes and secrets of the epoch that a commit begins.
 
+import { inTurns } from "./batches.ts"
 import { MlsError } from "./error.ts"
 import { createExporterTree } from "./exporter-tree.ts"
 import type { Extension } from "./extensions.ts"
@@ -16,7 +17,7 @@ import type { ReInit } from "./proposal-codec.ts"
 import { type PreSharedKeyId, type Psk, pskSecret } from "./psk.ts"
 import { createSecretTree } from "./secret-tree.ts"
 import { confirmationTag, confirmedTranscriptHash, interimTranscriptHash } from "./transcript.ts"
-import { treeHash } from "./tree-hash.ts"
+import { treeHashing } from "./tree-hash.ts"
 import type { TreePrivate } from "./tree-private.ts"
 import type { RatchetTree } from "./tree.ts"
 
@@ -43,15 +44,15 @@ export interface NewEpoch {
 }
 
 /** §12.4.1: what the path is encrypted under: all of the next GroupContext but its transcript hash. */
-export function provisionalContext(
+export async function provisionalContext(
   ctx: MlsContext,
   current: GroupContext,
   next: { readonly tree: RatchetTree; readonly extensions: readonly Extension[] },
-): GroupContext {
+): Promise<GroupContext> {
   return {
     ...current,
     epoch: current.epoch + 1n,
-    treeHash: treeHash(ctx.crypto, next.tree),
+    treeHash: await inTurns(treeHashing(ctx.crypto, next.tree)),
     extensions: next.extensions,
   }
 }

@@ -1,6 +1,6 @@
 // RFC 9420 §6: framed content and what authenticates it.
 
-import { type Decoder, type Encoder, Writer, encode } from "./codec.ts"
+import { type Decoder, type Encoder, Writer } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type GroupContext, encodeGroupContext } from "./key-schedule.ts"
 import {
@@ -115,9 +115,21 @@ export const encodeFramedContent: Encoder<FramedContent> = (writer, value) => {
   encodeBody(writer, value)
 }
 
+/** About how long the encoding of a Commit that adds many will be: what grows to that leaves as much behind. */
+function sizeHint(content: FramedContent): number | undefined {
+  if (content.contentType !== contentTypes.commit) return undefined
+  const { proposals } = content.commit
+  return proposals.length < MANY ? undefined : SIZE_OF_PROPOSAL * proposals.length
+}
+
+const MANY = 64
+const SIZE_OF_PROPOSAL = 400
+
 /** Content whose encoding is kept. */
 export function withEncoding(content: FramedContent): FramedContent {
-  encoded.set(content, encode(encodeFramedContent, content))
+  const writer = new Writer(sizeHint(content))
+  encodeFramedContent(writer, content)
+  encoded.set(content, writer.view())
   return content
 }
 
@@ -175,5 +187,5 @@ export function framedContentTbs(
   if (senderType === senderTypes.member || senderType === senderTypes.newMemberCommit) {
     encodeGroupContext(writer, groupContext)
   }
-  return writer.finish()
+  return writer.view()
 }

@@ -1,5 +1,7 @@
 // RFC 9420 §12.4.3: GroupInfo, what a group says of itself to those who join, and the Welcome that carries it.
 
+import { inBatches } from "./batches.ts"
+import { packed } from "./bytes.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -18,6 +20,9 @@ import {
   encodeGroupSecrets,
   groupInfoTbs,
 } from "./welcome-codec.ts"
+
+/** Members whose KeyPackageRefs are made at a time. */
+const PART = 512
 
 /**
  * The group's current GroupInfo as an MLSMessage. Throws `MlsError` `group_reinitialised`,
@@ -65,19 +70,8 @@ export async function createWelcome(
   { crypto }: MlsContext,
   contents: WelcomeContents,
 ): Promise<{ readonly welcome: Uint8Array; readonly refs: readonly Uint8Array[] }> {
-  const { next, joinerSecret, pskSecret, psks, newMembers } = contents
-  const extensions = [
-    ...(contents.withRatchetTree ? [ratchetTree(next)] : []),
-    ...contents.extensions,
-  ]
-  const groupInfo = await signGroupInfo(crypto, next, extensions)
-  const { key, nonce } = welcomeKey(crypto, welcomeSecret(crypto, { joinerSecret, pskSecret }))
-  const encryptedGroupInfo = await crypto.aeadSeal(
-    key,
-    nonce,
-    new Uint8Array(),
-    encode(encodeGroupInfo, groupInfo),
-  )
+  const { joinerSecret, psks, newMembers } = contents
+  const encryptedGroupInfo = await sealGroupInfo(crypto, contents)
   /** The GroupSecrets by path secret: most members get the same. */
   const known = new Map<Uint8Array | undefined, Uint8Array>()
   const secretsFor = (pathSecret: Uint8Array | undefined) => {
@@ -94,7 +88,9 @@ export async function createWelcome(
       plaintext: secretsFor(pathSecret),
     })),
   )
-  const refs = newMembers.map(({ keyPackage }) => keyPackageRef(crypto, keyPackage))
+  const refs = await inBatches(newMembers, PART, (part) =>
+    Promise.resolve(packed(part.map(({ keyPackage }) => keyPackageRef(crypto, keyPackage)))),
+  )
   const secrets = sealed.map((encryptedGroupSecrets, i) => {
     const newMember = refs[i]
     if (newMember === undefined) throw new MlsError("internal", "secrets for nobody")
@@ -105,6 +101,18 @@ export async function createWelcome(
     welcome: encodeMlsMessage({ wireFormat: wireFormats.welcome, welcome }),
     refs,
   }
+}
+
+/** By itself, so that all that it is made of, each as long as the group, goes before anything is sealed to the members. */
+async function sealGroupInfo(crypto: MlsCrypto, contents: WelcomeContents): Promise<Uint8Array> {
+  const { next, joinerSecret, pskSecret } = contents
+  const extensions = [
+    ...(contents.withRatchetTree ? [ratchetTree(next)] : []),
+    ...contents.extensions,
+  ]
+  const groupInfo = await signGroupInfo(crypto, next, extensions)
+  const { key, nonce } = welcomeKey(crypto, welcomeSecret(crypto, { joinerSecret, pskSecret }))
+  return crypto.aeadSeal(key, nonce, new Uint8Array(), encode(encodeGroupInfo, groupInfo))
 }
 
 async function signGroupInfo(

@@ -213,18 +213,18 @@ function orRef(item: Proposal | Uint8Array): ProposalOrRef {
 }
 
 /** A PublicMessage of a member with changes, tagged again. */
-export function retagged(
+export async function retagged(
   ctx: MlsContext,
   state: GroupState,
   bytes: Uint8Array,
   change: (message: PublicMessage) => PublicMessage,
-): Uint8Array {
+): Promise<Uint8Array> {
   const message = decodeMlsMessage(bytes)
   if (message.wireFormat !== wireFormats.publicMessage) throw new Error("no PublicMessage")
   const { content, auth } = change(message.publicMessage)
   const { groupContext } = state
   const { membershipKey } = state.epochSecrets
-  const publicMessage = protectPublic(
+  const publicMessage = await protectPublic(
     ctx.crypto,
     { wireFormat: message.wireFormat, content, auth },
     { groupContext, membershipKey },

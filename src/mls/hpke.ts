@@ -2,7 +2,7 @@
 
 import type { AeadBackEnd, KemBackEnd } from "./back-end.ts"
 import { inBatches } from "./batches.ts"
-import { concatBytes } from "./bytes.ts"
+import { concatBytes, packed } from "./bytes.ts"
 import type { HpkeCiphertext, KeyPair, LongHashFunctions, Recipient } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { kemOf } from "./kem.ts"
@@ -37,8 +37,8 @@ export interface Hpke {
   ): Promise<Uint8Array>
 }
 
-/** Recipients that are sealed to at the same time. */
-const SEAL_BATCH = 256
+/** Recipients that are sealed to at the same time: few enough that what is used up is young, and goes at once. */
+const SEAL_BATCH = 64
 
 interface Context {
   readonly key: Uint8Array
@@ -90,7 +90,19 @@ export function hpke(
       const ciphertext = await backEnd.aead.seal(context.key, context.nonce, EMPTY, plaintext)
       return { kemOutput, ciphertext }
     }
-    return inBatches(recipients, SEAL_BATCH, (batch) => Promise.all(batch.map(seal)))
+    return inBatches(recipients, SEAL_BATCH, async (batch) =>
+      packedCiphertexts(await Promise.all(batch.map(seal))),
+    )
+  }
+
+  const packedCiphertexts = (sealed: readonly HpkeCiphertext[]): readonly HpkeCiphertext[] => {
+    if (sealed.length === 1) return sealed
+    const kemOutputs = packed(sealed.map((each) => each.kemOutput))
+    const ciphertexts = packed(sealed.map((each) => each.ciphertext))
+    return sealed.map((each, i) => ({
+      kemOutput: kemOutputs[i] ?? each.kemOutput,
+      ciphertext: ciphertexts[i] ?? each.ciphertext,
+    }))
   }
 
   const exported = (context: Context, exporterContext: Uint8Array, length: number) =>

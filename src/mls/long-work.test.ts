@@ -141,6 +141,30 @@ test("building and joining cost each member the same in groups of any size", asy
   }
 })
 
+test("while a large group is built and joined, others have their turn in the thread", async () => {
+  // Of noble every result is there at once, as it is of WebCrypto in some engines: to await it is no turn.
+  const ctx = await testContext("noble")
+  const own = await packages(ctx, 130)
+  let turns = 0
+  let pending = setImmediate(function count() {
+    turns++
+    pending = setImmediate(count)
+  })
+  const { welcome, last } = await built(ctx, own)
+  const building = turns
+  const seen: number[] = []
+  const onProgress = () => {
+    seen.push(turns)
+  }
+  await joinGroup(ctx, { welcome, keyPackages: [last], onProgress })
+  clearImmediate(pending)
+  // Two batches of recipients and the rest.
+  expect(building).toBeGreaterThanOrEqual(2)
+  // A turn after each part of the leaves, however soon it was verified.
+  expect(seen.length).toBeGreaterThan(2)
+  for (const [i, at] of seen.entries()) if (i > 0) expect(at).toBeGreaterThan(seen[i - 1] ?? at)
+})
+
 test("joining ends where the caller wants it to", async () => {
   const ctx = await testContext("webcrypto")
   const { welcome, last } = await built(ctx, await packages(ctx, 3))

@@ -78,7 +78,7 @@ export async function protect(
   const { groupContext, epochSecrets, secretTree } = state
   if (content.wireFormat === wireFormats.publicMessage) {
     const { membershipKey } = epochSecrets
-    const publicMessage = protectPublic(crypto, content, { groupContext, membershipKey })
+    const publicMessage = await protectPublic(crypto, content, { groupContext, membershipKey })
     const { wireFormat } = content
     return { message: encodeMlsMessage({ wireFormat, publicMessage }), state, generation: 0 }
   }

@@ -72,8 +72,23 @@ const decodeMessage: Decoder<MlsMessage> = (reader) => {
   }
 }
 
+/** About how long a Welcome for many will be. */
+function sizeHint(message: MlsMessage): number | undefined {
+  if (message.wireFormat !== wireFormats.welcome) return undefined
+  const { secrets, encryptedGroupInfo } = message.welcome
+  const [first] = secrets
+  if (first === undefined || secrets.length < MANY) return undefined
+  const { newMember, encryptedGroupSecrets } = first
+  const { kemOutput, ciphertext } = encryptedGroupSecrets
+  // A few more bytes for the lengths, and for those whose secrets are longer.
+  const each = newMember.length + kemOutput.length + ciphertext.length + 8
+  return encryptedGroupInfo.length + each * secrets.length + 64
+}
+
+const MANY = 64
+
 export function encodeMlsMessage(message: MlsMessage): Uint8Array {
-  return encode(encodeMessage, message)
+  return encode(encodeMessage, message, sizeHint(message))
 }
 
 /** Throws `MlsError` `decode` or `unsupported`. */

@@ -1,7 +1,7 @@
 // RFC 9420 §12.1, §12.2: the proposals of a commit, resolved, sorted by kind, and the rules for the list.
 
 import type { AppDataUpdate, AppEphemeral } from "./app-data.ts"
-import { bytesToHex } from "./bytes.ts"
+import { bytesToHex, keyString } from "./bytes.ts"
 import { encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import type { Extension } from "./extensions.ts"
@@ -158,7 +158,7 @@ export function validateMemberList(list: ProposalList, committer: LeafIndex): vo
   }
   // "It contains multiple Add proposals that contain KeyPackages that represent the same client", which
   // the RFC lets an application tell by the signature key.
-  if (hasRepetition(list.adds.map((add) => bytesToHex(add.leafNode.signatureKey)))) {
+  if (hasRepetition(list.adds.map((add) => keyString(add.leafNode.signatureKey)))) {
     throw new MlsError("duplicate_add", "two Adds of one signature key", "12.2")
   }
   validatePskList(list)

@@ -1,12 +1,13 @@
 // RFC 9420 §12.4.3.1, §12.4.3.2: the group that a GroupInfo describes is checked by one who is about to join.
 
 import { authenticate, checkGroupExtensions, externalSenders } from "./apply-proposals.ts"
+import { inTurns } from "./batches.ts"
 import { MlsError } from "./error.ts"
 import { findExtension } from "./extensions.ts"
 import { verifyGroupInfo } from "./group-info.ts"
 import type { LongWork, MlsContext } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
-import { decodeRatchetTree } from "./ratchet-tree-codec.ts"
+import { ratchetTreeDecoding } from "./ratchet-tree-codec.ts"
 import { extensionTypes, wireFormats } from "./registry.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 import { type Member, type RatchetTree, leafNode, nonBlankLeaves } from "./tree.ts"
@@ -75,7 +76,7 @@ export async function verifyPublicGroup(
   if (data === undefined) {
     throw new MlsError("ratchet_tree_missing", "no ratchet tree was given", "12.4.3.3")
   }
-  const tree = decodeRatchetTree(data, limits?.maxLeaves)
+  const tree = await inTurns(ratchetTreeDecoding(data, limits?.maxLeaves))
   const signer = leafIndex(groupInfo.signer)
   const signerLeaf = leafNode(tree, signer)
   if (signerLeaf === undefined) {

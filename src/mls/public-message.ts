@@ -43,18 +43,15 @@ export interface MembershipKey {
 }
 
 /** Adds the membership tag where the sender is a member. */
-export function protectPublic(
+export async function protectPublic(
   crypto: MlsCrypto,
   authenticated: AuthenticatedContent,
   key: MembershipKey,
-): PublicMessage {
+): Promise<PublicMessage> {
   const { content, auth } = authenticated
   const fromMember = content.sender.senderType === senderTypes.member
-  return {
-    content,
-    auth,
-    membershipTag: fromMember ? membershipTag(crypto, { content, auth }, key) : undefined,
-  }
+  const tag = fromMember ? await membershipTag(crypto, { content, auth }, key) : undefined
+  return { content, auth, membershipTag: tag }
 }
 
 /**
@@ -74,7 +71,7 @@ export async function unprotectPublic(
   // §6.2: the tag is there for the sender type member, and its value is what the receiver computes.
   if (content.sender.senderType === senderTypes.member) {
     const tag = message.membershipTag ?? new Uint8Array()
-    const expected = await crypto.longMac(key.membershipKey, tbm(message, key.groupContext))
+    const expected = await membershipTag(crypto, message, key)
     if (!constantTimeEqual(expected, tag)) {
       throw new MlsError("membership_tag", "the membership tag is wrong", "6.2")
     }
@@ -102,8 +99,8 @@ function membershipTag(
   crypto: MlsCrypto,
   message: Pick<PublicMessage, "content" | "auth">,
   key: MembershipKey,
-): Uint8Array {
-  return crypto.mac(key.membershipKey, tbm(message, key.groupContext))
+): Promise<Uint8Array> {
+  return crypto.longMac(key.membershipKey, tbm(message, key.groupContext))
 }
 
 function tbm(

@@ -1,5 +1,6 @@
 // RFC 9420 §12.4.3.3: the ratchet_tree extension.
 
+import { atOnce } from "./batches.ts"
 import { ChunkedArrayDraft } from "./chunked-array.ts"
 import { Reader, Writer } from "./codec.ts"
 import { MlsError } from "./error.ts"
@@ -11,6 +12,8 @@ import { nodeIndex, nodeWidth } from "./tree-math.ts"
 
 /** Leaves of the largest tree that is read, unless the caller says otherwise. */
 const MAX_LEAVES = 2 ** 17
+/** Nodes that are read at a time. */
+const PART = 4096
 
 /** The data of a ratchet_tree extension: `optional<Node> ratchet_tree<V>`, blanks at its end left out. */
 export function encodeRatchetTree(tree: RatchetTree): Uint8Array {
@@ -33,7 +36,15 @@ export function encodeRatchetTree(tree: RatchetTree): Uint8Array {
  * A tree whose nodes are views of `data` and are parsed when they are asked for: `validateTree` asks for all.
  * Takes up memory in proportion to `data`. Throws `MlsError` `decode`, `tree_malformed` or `tree_too_large`.
  */
-export function decodeRatchetTree(data: Uint8Array, maxLeaves = MAX_LEAVES): RatchetTree {
+export function decodeRatchetTree(data: Uint8Array, maxLeaves?: number): RatchetTree {
+  return atOnce(ratchetTreeDecoding(data, maxLeaves))
+}
+
+/** The same in parts. Yields after each. */
+export function* ratchetTreeDecoding(
+  data: Uint8Array,
+  maxLeaves = MAX_LEAVES,
+): Generator<undefined, RatchetTree> {
   const outer = new Reader(data)
   const reader = new Reader(outer.opaque())
   outer.finish()
@@ -46,6 +57,7 @@ export function decodeRatchetTree(data: Uint8Array, maxLeaves = MAX_LEAVES): Rat
     const bytes = decodeNode(reader, cells.length)
     cells.push(new Cell(bytes))
     lastIsBlank = bytes === undefined
+    if (cells.length % PART === 0) yield
   }
   // §12.4.3.3: the last node in ratchet_tree is not blank.
   if (lastIsBlank) throw new MlsError("tree_malformed", "the last node is blank", "12.4.3.3")

@@ -27,7 +27,8 @@ export class Cell {
   /** The LeafNode or ParentNode as it was received; `undefined` for a blank. */
   readonly bytes: Uint8Array | undefined
   counts: SubtreeCounts | undefined
-  treeHash: Uint8Array | undefined
+  /** As a `keyString`, since each node has one: of a small byte array most is not the bytes. */
+  treeHash: string | undefined
   original: OriginalTreeHash | undefined
   #leafNode: LeafNode | undefined
   #parentNode: ParentNode | undefined

@@ -78,13 +78,13 @@ export class TreeDraft implements CellSource {
     return this.#cells.get(node)
   }
 
-  /** Replaces a leaf; `undefined` blanks it. */
-  setLeaf(leaf: LeafIndex, leafNode: LeafNode | undefined): void {
+  /** Replaces a leaf; `undefined` blanks it. `encoded`: where that was done already. */
+  setLeaf(leaf: LeafIndex, leafNode: LeafNode | undefined, encoded?: Uint8Array): void {
     const node = leafToNode(leaf)
     const old = this.#index && this.cell(node).leafNodeOnce()
     if (old !== undefined) this.#index?.removeLeaf(old)
     if (leafNode !== undefined) this.#index?.addLeaf(leafNode)
-    this.#replace(node, new Cell(leafNode && encode(encodeLeafNode, leafNode)))
+    this.#replace(node, new Cell(leafNode && (encoded ?? encode(encodeLeafNode, leafNode))))
   }
 
   /** Replaces a parent node; `undefined` blanks it. */

@@ -1,5 +1,6 @@
 // RFC 9420 §7.8: tree hashes, and those of an original sibling (§7.9).
 
+import { keyBytes, keyString } from "./bytes.ts"
 import { type Encoder, type Writer, encode, withEncoded } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type ParentNode, encodeParentNode, nodeTypes } from "./parent-node.ts"
@@ -11,10 +12,14 @@ import {
   leafToNode,
   left,
   level,
+  nodeIndex,
   nodeToLeaf,
   right,
   root,
 } from "./tree-math.ts"
+
+/** Leaves whose subtree is hashed at a time: a power of two. */
+const PART = 128
 
 /** The tree hash of a subtree, by default of the whole tree. Remembered in its cells. */
 export function treeHash(
@@ -22,15 +27,37 @@ export function treeHash(
   tree: CellSource,
   node: NodeIndex = root(tree.nLeaves),
 ): Uint8Array {
+  return keyBytes(treeHashKey(crypto, tree, node))
+}
+
+/** As a `keyString`. */
+function treeHashKey(crypto: MlsCrypto, tree: CellSource, node: NodeIndex): string {
   const cell = tree.cell(node)
-  if (cell.treeHash !== undefined) return cell.treeHash
-  cell.treeHash = isLeaf(node)
-    ? leafHash(crypto, node, cell.bytes)
-    : parentHashOf(crypto, cell.bytes, [
-        treeHash(crypto, tree, left(node)),
-        treeHash(crypto, tree, right(node)),
-      ])
+  cell.treeHash ??= keyString(
+    isLeaf(node)
+      ? leafHash(crypto, node, cell.bytes)
+      : parentHashOf(crypto, cell.bytes, [
+          treeHashKey(crypto, tree, left(node)),
+          treeHashKey(crypto, tree, right(node)),
+        ]),
+  )
   return cell.treeHash
+}
+
+/** The tree hash of the whole tree, in parts. Yields between two that were not remembered. */
+export function* treeHashing(
+  crypto: MlsCrypto,
+  tree: CellSource,
+): Generator<undefined, Uint8Array> {
+  const width = Math.min(PART, tree.nLeaves)
+  let hashed = 0
+  for (let first = 0; first < tree.nLeaves; first += width) {
+    const subtree = nodeIndex(2 * first + width - 1)
+    if (tree.cell(subtree).treeHash !== undefined) continue
+    if (hashed++ > 0) yield
+    treeHashKey(crypto, tree, subtree)
+  }
+  return treeHash(crypto, tree)
 }
 
 /**
@@ -52,8 +79,8 @@ export function originalTreeHash(
     return cell.original.hash
   }
   const hash = parentHashOf(crypto, withoutLeaves(cell.bytes, cell.parentNode(), without), [
-    originalTreeHash(crypto, tree, { node: left(node), without }),
-    originalTreeHash(crypto, tree, { node: right(node), without }),
+    keyString(originalTreeHash(crypto, tree, { node: left(node), without })),
+    keyString(originalTreeHash(crypto, tree, { node: right(node), without })),
   ])
   cell.original = { without, hash }
   return hash
@@ -92,19 +119,19 @@ const encodeLeafInput: Encoder<{
 function parentHashOf(
   crypto: MlsCrypto,
   bytes: Uint8Array | undefined,
-  children: readonly [Uint8Array, Uint8Array],
+  children: readonly [string, string],
 ): Uint8Array {
   return withEncoded(encodeParentInput, { bytes, children }, (input) => crypto.hash(input))
 }
 
 const encodeParentInput: Encoder<{
   readonly bytes: Uint8Array | undefined
-  readonly children: readonly [Uint8Array, Uint8Array]
+  readonly children: readonly [string, string]
 }> = (writer, { bytes, children: [leftHash, rightHash] }) => {
   writer.u8(nodeTypes.parent)
   writeOptional(writer, bytes)
-  writer.opaque(leftHash)
-  writer.opaque(rightHash)
+  writer.opaqueKey(leftHash)
+  writer.opaqueKey(rightHash)
 }
 
 function writeOptional(writer: Writer, bytes: Uint8Array | undefined): void {

@@ -1,5 +1,7 @@
 // RFC 9420 §4.1, §7.7, §12.1: the ratchet tree: what it holds, and how proposals change it.
 
+import { atOnce } from "./batches.ts"
+import { packed } from "./bytes.ts"
 import { Reader, encode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type LeafNode, encodeLeafNode } from "./leaf-node.ts"
@@ -21,6 +23,9 @@ import {
 } from "./tree-math.ts"
 
 export type { RatchetTree } from "./tree-draft.ts"
+
+/** Leaves that are added at a time. */
+const PART = 512
 
 export interface Member {
   readonly leafIndex: LeafIndex
@@ -137,6 +142,14 @@ export interface TreeWithAdded {
  * validated. Throws `MlsError` `misuse` for an Update or Remove of a leaf that is no member.
  */
 export function applyProposalsToTree(tree: RatchetTree, proposals: TreeProposals): TreeWithAdded {
+  return atOnce(applyingProposals(tree, proposals))
+}
+
+/** The same in parts. Yields now and then. */
+export function* applyingProposals(
+  tree: RatchetTree,
+  proposals: TreeProposals,
+): Generator<undefined, TreeWithAdded> {
   const draft = new TreeDraft(tree)
   for (const update of proposals.updates) {
     requireMember(draft, update.leafIndex)
@@ -149,11 +162,17 @@ export function applyProposalsToTree(tree: RatchetTree, proposals: TreeProposals
     draft.blankDirectPath(leaf)
   }
   if (proposals.removes.length > 0) draft.truncate()
-  const added = proposals.adds.map((leaf) => {
-    const index = draft.leftmostBlankLeaf()
-    draft.setLeaf(index, leaf)
-    return index
-  })
+  const added: LeafIndex[] = []
+  for (let first = 0; first < proposals.adds.length; first += PART) {
+    if (first > 0) yield
+    const leaves = proposals.adds.slice(first, first + PART)
+    const encoded = packed(leaves.map((leaf) => encode(encodeLeafNode, leaf)))
+    for (const [i, leaf] of leaves.entries()) {
+      const index = draft.leftmostBlankLeaf()
+      draft.setLeaf(index, leaf, encoded[i])
+      added.push(index)
+    }
+  }
   markUnmerged(draft, added)
   return { tree: draft.finish(), added }
 }

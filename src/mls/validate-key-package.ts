@@ -1,6 +1,6 @@
 // RFC 9420 §10.1: key package validation.
 
-import { inBatches } from "./batches.ts"
+import { inBatches, inTurns } from "./batches.ts"
 import { equalBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -11,7 +11,9 @@ import { protocolVersions } from "./registry.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 
 /** Key packages whose signatures are verified at the same time. */
-const BATCH = 256
+const BATCH = 64
+/** Key packages that are checked for all else at a time. */
+const PART = 512
 
 export interface KeyPackageChecks {
   /** Extensions of the GroupContext; absent outside a group. */
@@ -41,7 +43,7 @@ export async function validateKeyPackages(
   keyPackages: readonly KeyPackage[],
   checks: KeyPackageChecks = {},
 ): Promise<void> {
-  for (const keyPackage of keyPackages) checkKeyPackage(crypto, keyPackage, checks)
+  await inTurns(checkAll(crypto, keyPackages, checks))
   const valid = await inBatches(keyPackages, BATCH, (batch) =>
     crypto.verifyAll(
       batch.flatMap((keyPackage) => [
@@ -57,6 +59,17 @@ export async function validateKeyPackages(
       throw new MlsError("leaf_signature_invalid", "a leaf's signature is wrong", "7.3")
     throw new MlsError("key_package_signature", "a key package's signature is wrong", "10.1")
   })
+}
+
+function* checkAll(
+  crypto: MlsCrypto,
+  keyPackages: readonly KeyPackage[],
+  checks: KeyPackageChecks,
+): Generator<undefined> {
+  for (const [i, keyPackage] of keyPackages.entries()) {
+    if (i > 0 && i % PART === 0) yield
+    checkKeyPackage(crypto, keyPackage, checks)
+  }
 }
 
 function checkKeyPackage(

@@ -1,6 +1,7 @@
 // RFC 9420 §7.2, §7.3: a test for each rule, on a leaf that breaks that one only.
 
 import { beforeAll, describe, expect, test } from "vitest"
+import { atOnce } from "./batches.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type RequiredCapabilities, encodeRequiredCapabilities } from "./extensions.ts"
@@ -12,9 +13,9 @@ import { NOW, capabilities, codeOf, cryptoOf, member, members } from "./tree.fix
 import { applyProposalsToTree, createTree } from "./tree.ts"
 import {
   type LeafNodeChecks,
+  leafChecksInTree,
   supportedByAll,
   validateLeafNode,
-  validateLeavesInTree,
   verifyLeafSignatures,
 } from "./validate-leaf.ts"
 
@@ -166,7 +167,7 @@ describe("a leaf among others (§7.3)", () => {
     const [first, ...adds] = leaves
     if (first === undefined) throw new Error("no leaf")
     const { tree } = applyProposalsToTree(createTree(first), { updates: [], removes: [], adds })
-    return codeOf(() => validateLeavesInTree(tree, [leafIndex(leaves.length - 1)]))
+    return codeOf(() => atOnce(leafChecksInTree(tree, [leafIndex(leaves.length - 1)])))
   }
 
   let others: LeafNode[]

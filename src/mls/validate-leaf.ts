@@ -21,6 +21,9 @@ import { missingWireFormats } from "./wire-formats.ts"
 /** Signatures given to one `verifyAll`. */
 const SIGNATURE_BATCH = 512
 
+/** Leaves that are compared with the others at a time. */
+const PART = 512
+
 /** So many listed types are looked through; to make a set of them costs more. */
 const FEW = 32
 
@@ -86,12 +89,16 @@ export function validateLeafNode(
 
 /**
  * The rules of §7.3 that compare a leaf with all others. The leaves are in the tree already, together with
- * all else that their commit changes. The cost does not depend on the size of the tree.
+ * all else that their commit changes. The cost does not depend on the size of the tree. Yields now and then.
  * Throws `MlsError` with the code of the rule, or `misuse` for a leaf that is blank.
  */
-export function validateLeavesInTree(tree: RatchetTree, leaves: Iterable<LeafIndex>): void {
+export function* leafChecksInTree(
+  tree: RatchetTree,
+  leaves: readonly LeafIndex[],
+): Generator<undefined> {
   const { leafEncryptionKeys, signatureKeys, credentialTypes } = tree.index
-  for (const at of leaves) {
+  for (const [i, at] of leaves.entries()) {
+    if (i > 0 && i % PART === 0) yield
     // Not kept parsed: a Commit may add thousands.
     const leaf = tree.cell(leafToNode(at)).leafNodeOnce()
     if (leaf === undefined) throw new MlsError("misuse", `leaf ${at} is blank`)

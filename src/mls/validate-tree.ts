@@ -1,5 +1,6 @@
 // RFC 9420 §12.4.3.1: the integrity of a ratchet tree that came from outside.
 
+import { othersTurn } from "./batches.ts"
 import { equalBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -7,18 +8,9 @@ import type { Extension } from "./extensions.ts"
 import type { LongWork } from "./group-types.ts"
 import { receivedLeafSignature } from "./leaf-node.ts"
 import { parentHashChecks } from "./parent-hash.ts"
-import { isMember, treeHash } from "./tree-hash.ts"
+import { isMember, treeHashing } from "./tree-hash.ts"
 import { TreeIndexDraft, emptyTreeIndex } from "./tree-index.ts"
-import {
-  type NodeIndex,
-  isLeaf,
-  leafIndex,
-  leafToNode,
-  left,
-  level,
-  nodeIndex,
-  right,
-} from "./tree-math.ts"
+import { type NodeIndex, isLeaf, leafIndex, leafToNode, left, level, right } from "./tree-math.ts"
 import { type RatchetTree, nonBlankParents } from "./tree.ts"
 import {
   type LeafSignature,
@@ -76,10 +68,14 @@ export async function validateTree(
     // Some parts are always under way, while the next is being prepared.
     await parts.at(-UNDER_WAY)?.catch(() => undefined)
     await checks.onProgress?.(first, tree.nLeaves)
+    if (tree.nLeaves > PART) await othersTurn()
     requireNotAborted(checks)
   }
   seen.all = !seen.failed
-  while (structure.next().done !== true) requireNotAborted(checks)
+  for (let looked = 1; structure.next().done !== true; looked++) {
+    if (looked % PARTS_MEANWHILE === 0) await othersTurn()
+    requireNotAborted(checks)
+  }
   for (const part of parts) await part
   await checks.onProgress?.(tree.nLeaves, tree.nLeaves)
 }
@@ -97,14 +93,8 @@ function* structureChecks(
 ): Generator<undefined> {
   const { seen } = checks
   if (checks.treeHash !== undefined) {
-    const width = Math.min(PART, tree.nLeaves)
-    for (let first = 0; first < tree.nLeaves; first += width) {
-      // Remembered in the cells, so that what is left is little.
-      treeHash(crypto, tree, nodeIndex(2 * first + width - 1))
-      yield
-    }
     // §12.4.3.1: "Verify that the tree hash of the ratchet tree matches the tree_hash field".
-    if (!equalBytes(treeHash(crypto, tree), checks.treeHash)) {
+    if (!equalBytes(yield* treeHashing(crypto, tree), checks.treeHash)) {
       throw new MlsError("tree_hash", "the tree is not that of the GroupContext", "12.4.3.1")
     }
   }

@@ -8,6 +8,7 @@ export class Draft {
   /** Milliseconds since 1970: the step's one idea of the time. */
   readonly now: number
   readonly #ops = new Map<string, Write>()
+  readonly #closing = new Set<() => Promise<void>>()
   readonly #swaps: (() => void)[] = []
   readonly #effects: (() => void)[] = []
   readonly #changes = new Map<string, ClientChange>()
@@ -24,6 +25,20 @@ export class Draft {
   /** For what may be written often in one step: only the last value is encoded. `encode` must not depend on the time. */
   putEncoded(table: TableName, key: StoreKey, encode: () => Uint8Array): void {
     this.#ops.set(opName(table, key), { table, key, encode })
+  }
+
+  /** Takes back what this step would write to a key. */
+  drop(table: TableName, key: StoreKey): void {
+    this.#ops.delete(opName(table, key))
+  }
+
+  /** Runs once all else is drafted; it drafts nothing but other forms of that. */
+  closing(run: () => Promise<void>): void {
+    this.#closing.add(run)
+  }
+
+  async close(): Promise<void> {
+    for (const run of this.#closing) await run()
   }
 
   /** This step's own write to a key: a value, `null` for a deletion, `undefined` if there is none. */

@@ -59,6 +59,7 @@ export class Mailbox {
     const { batch, now, onChange, log } = this.#options
     const draft = new Draft(now())
     const result = await work(draft)
+    await draft.close()
     if (!draft.isEmpty) {
       await batch(draft.ops)
       this.#steps++

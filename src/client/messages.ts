@@ -7,7 +7,7 @@ import type { Draft } from "./draft.ts"
 import { intentError } from "./failure.ts"
 import type { NewMessage } from "./new-message.ts"
 import type { Session } from "./session.ts"
-import { MAX_AHEAD_MS, msOf, rumorMs, timed } from "./timeline-records.ts"
+import { MAX_AHEAD_MS, messageSort, msOf, rumorMs, timed } from "./timeline-records.ts"
 
 const CHAT_KIND = 9
 const MAX_CONTENT = 64 * 1024
@@ -81,7 +81,8 @@ export class Messages {
       const { pubkey } = account
       const rumor = toRumor({ pubkey, created_at, kind, tags: [...tags, tag], content })
       // The same words at the same moment would be the same message.
-      if ((await timeline.message(draft, groupId, rumor.id)) === undefined) return rumor
+      const known = await timeline.message(draft, groupId, rumor.id, messageSort(rumor))
+      if (known === undefined) return rumor
     }
   }
 

@@ -8,6 +8,7 @@ import type { Chats } from "./chats.ts"
 import type { Draft } from "./draft.ts"
 import { systemRowEvent, systemRowOf } from "../marmot/system-rows.ts"
 import { forgetFiles, forgetMedia } from "./media-records.ts"
+import { PackedMessages } from "./packed-messages.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
 import { MAX_AHEAD_MS, messageSort, msOf, sortOf } from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
@@ -46,6 +47,9 @@ export class Timeline {
   readonly #store: Store
   readonly #chats: Chats
   readonly #clock: TimelineClock
+  readonly #packed: PackedMessages
+  /** What a step has shown for the first time and not touched again, by group and id. */
+  readonly #fresh = new WeakMap<Draft, Map<string, Map<string, MessageRecord>>>()
   /** Ids that a step has found to have no place. */
   readonly #absent = new WeakMap<Draft, Set<string>>()
   readonly #newest = new WeakMap<Draft, Map<string, Promise<number | undefined>>>()
@@ -54,32 +58,43 @@ export class Timeline {
     this.#store = store
     this.#chats = chats
     this.#clock = clock
+    this.#packed = new PackedMessages(store)
   }
 
   /** Newest `limit` records, or those before a cursor; a few less where messages are over but not deleted yet. */
   async page(groupId: string, limit: number, before: string | undefined): Promise<Page> {
+    // A message may leave its pack meanwhile, and none enters one: in this order none is missed.
+    const packed = await this.#packed.page(groupId, limit + 1, before)
     const rows = await this.#store.range("timeline", groupId, {
       ...(before === undefined ? {} : { before }),
       limit: limit + 1,
       reverse: true,
     })
-    const shown = rows.slice(0, limit)
+    const found = new Map<string, TimelineRecord>(packed.map((each) => [sortOf(each), each]))
+    for (const { sort, value } of rows) found.set(sort, decodeRecord(value) as TimelineRecord)
+    const newestFirst = [...found].sort(([a], [b]) => (a < b ? 1 : -1))
+    const shown = newestFirst.slice(0, limit)
     return {
       records: shown
-        .map(({ value }) => decodeRecord(value) as TimelineRecord)
+        .map(([, record]) => record)
         .filter((record) => !this.#isOver(record))
         .reverse(),
-      before: rows.length > limit ? shown.at(-1)?.sort : undefined,
+      before: newestFirst.length > limit ? shown.at(-1)?.[0] : undefined,
     }
   }
 
+  /** `sort`: where the message would stand, where that is known; a look at all is saved. */
   async message(
     draft: Draft,
     groupId: string,
     messageId: string,
+    sort?: string,
   ): Promise<MessageRecord | undefined> {
-    const place = await this.#place(draft, groupId, messageId)
-    const record = place && (await this.#read(draft, groupId, place))
+    const place = await this.#ownPlace(draft, groupId, messageId)
+    const record =
+      place === undefined
+        ? await this.#packed.find(draft, groupId, messageId, sort)
+        : await this.#read(draft, groupId, place)
     return record === undefined || this.#isOver(record) ? undefined : record
   }
 
@@ -97,9 +112,10 @@ export class Timeline {
     const found = await Promise.all(
       [groupId, hiddenScope(groupId)].map((scope) => this.#store.range("timeline", scope, options)),
     )
+    const packed = await this.#packed.sorts(groupId, first, last)
     // So much is there that a look at each is no worse.
-    if (found.some((rows) => rows.length === limit)) return
-    const taken = new Set(found.flat().map(({ sort }) => sort))
+    if (packed === undefined || found.some((rows) => rows.length === limit)) return
+    const taken = new Set([...found.flat().map(({ sort }) => sort), ...packed])
     const absent = this.#absent.get(draft) ?? new Set()
     this.#absent.set(draft, absent)
     for (const rumor of rumors) {
@@ -115,7 +131,7 @@ export class Timeline {
   ): Promise<void> {
     const expiry = expiresAt === undefined ? {} : { expiresAt }
     if (this.#isOver({ type: "message", arrival: 0, ...message, ...expiry })) return
-    const place = await this.#place(draft, groupId, message.rumor.id)
+    const place = await this.#place(draft, groupId, message.rumor.id, messageSort(message.rumor))
     if (place !== undefined) {
       await this.#addKeys(draft, groupId, place, message.mediaKeys)
       // Encrypted anew, it has the time of its new epoch.
@@ -124,7 +140,31 @@ export class Timeline {
       return
     }
     const arrival = this.#chats.arrived(draft, groupId, countsAsUnread(message))
-    this.#put(draft, groupId, { type: "message", ...message, ...expiry, arrival })
+    const record: MessageRecord = { type: "message", ...message, ...expiry, arrival }
+    this.#put(draft, groupId, record)
+    this.#packLater(draft, groupId, record)
+  }
+
+  /** What may be gone soon, and what will hear of its delivery, has a record of its own. */
+  #packLater(draft: Draft, groupId: string, record: MessageRecord): void {
+    if (record.own || record.expiresAt !== undefined) return
+    const known = this.#fresh.get(draft)
+    const fresh = known ?? new Map<string, Map<string, MessageRecord>>()
+    if (known === undefined) {
+      this.#fresh.set(draft, fresh)
+      draft.closing(async () => {
+        for (const [id, records] of fresh) await this.#pack(draft, id, [...records.values()])
+      })
+    }
+    const records = fresh.get(groupId) ?? new Map<string, MessageRecord>()
+    fresh.set(groupId, records.set(record.rumor.id, record))
+  }
+
+  async #pack(draft: Draft, groupId: string, fresh: readonly MessageRecord[]): Promise<void> {
+    for (const record of await this.#packed.pack(draft, groupId, fresh)) {
+      draft.drop("timeline", { scope: groupId, sort: sortOf(record) })
+      draft.drop("timeline", placeKey(groupId, record.rumor.id))
+    }
   }
 
   /** Deletes messages that are over, hidden ones too. Unix seconds of the next one to come, at once if there are more. */
@@ -290,6 +330,8 @@ export class Timeline {
   /** Deletes everything that is stored of a group's timeline. */
   async forget(draft: Draft, groupId: string): Promise<void> {
     await forgetMedia(this.#store, draft, groupId)
+    await this.#packed.forget(draft, groupId)
+    this.#fresh.get(draft)?.delete(groupId)
     const scopes = [groupId, hiddenScope, placeScope, noticeScope, expiryScope].map((scope) =>
       typeof scope === "string" ? scope : scope(groupId),
     )
@@ -308,8 +350,9 @@ export class Timeline {
 
   #put(draft: Draft, groupId: string, record: MessageRecord): void {
     const place: Place = { sort: sortOf(record) }
-    draft.put("timeline", { scope: groupId, sort: place.sort }, encodeRecord(record))
-    draft.put("timeline", placeKey(groupId, record.rumor.id), encodeRecord(place))
+    // What is packed in the end is not encoded by itself.
+    draft.putEncoded("timeline", { scope: groupId, sort: place.sort }, () => encodeRecord(record))
+    draft.putEncoded("timeline", placeKey(groupId, record.rumor.id), () => encodeRecord(place))
     this.#watch(draft, groupId, record)
     this.#chats.touch(draft, groupId)
   }
@@ -329,11 +372,30 @@ export class Timeline {
     this.#chats.touch(draft, groupId)
   }
 
-  async #place(draft: Draft, groupId: string, id: string): Promise<Place | undefined> {
+  /** Of a message that something is about to happen to: it leaves its pack. `sort`: its `messageSort`, where known. */
+  async #place(
+    draft: Draft,
+    groupId: string,
+    id: string,
+    sort?: string,
+  ): Promise<Place | undefined> {
+    this.#fresh.get(draft)?.get(groupId)?.delete(id)
     const key = placeKey(groupId, id)
-    const isAbsent = this.#absent.get(draft)?.has(`${groupId} ${id}`) === true
-    if (isAbsent && draft.written("timeline", key) === undefined) return undefined
-    return (await this.#stored(draft, key)) as Place | undefined
+    const isNew = draft.written("timeline", key) === undefined
+    if (isNew && this.#absent.get(draft)?.has(`${groupId} ${id}`) === true) return undefined
+    const place = await this.#ownPlace(draft, groupId, id)
+    if (place !== undefined || !isNew) return place
+    const record = await this.#packed.takeOut(draft, groupId, id, sort)
+    if (record === undefined) return undefined
+    const own: Place = { sort: sortOf(record) }
+    draft.put("timeline", { scope: groupId, sort: own.sort }, encodeRecord(record))
+    draft.put("timeline", key, encodeRecord(own))
+    return own
+  }
+
+  /** Of a message that is in no pack. */
+  async #ownPlace(draft: Draft, groupId: string, id: string): Promise<Place | undefined> {
+    return (await this.#stored(draft, placeKey(groupId, id))) as Place | undefined
   }
 
   #stored(draft: Draft, key: StoreKey): Promise<unknown> {

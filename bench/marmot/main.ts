@@ -61,10 +61,28 @@ async function main(): Promise<void> {
 
 async function catchUp(): Promise<Partial<Results>> {
   const folder = values.keep ?? mkdtempSync(join(tmpdir(), "burrow-bench-"))
-  mkdirSync(join(folder, "relay"), { recursive: true })
+  const copy = mkdtempSync(join(tmpdir(), "burrow-bench-relay-"))
+  try {
+    const { port, prepared } = await keptOrPrepared(folder)
+    // The client publishes something, too: what was kept stays as it is.
+    cpSync(join(folder, "relay"), copy, { recursive: true })
+    const relay = await startBenchRelay(copy, port)
+    try {
+      return await measured(prepared, relay.url)
+    } finally {
+      await relay.close()
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+    if (values.keep === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function keptOrPrepared(folder: string): Promise<Kept> {
   const file = join(folder, "prepared.json")
-  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Kept) : undefined
-  const relay = await startBenchRelay(join(folder, "relay"), kept?.port)
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Kept
+  mkdirSync(join(folder, "relay"), { recursive: true })
+  const relay = await startBenchRelay(join(folder, "relay"))
   try {
     const plan = {
       members: Number(values.members),
@@ -73,21 +91,23 @@ async function catchUp(): Promise<Partial<Results>> {
       rivalsPercent: RIVALS,
       span: MONTH_MS,
     }
-    const prepared = kept?.prepared ?? (await prepare(plan, relay.url, say))
-    const { port } = relay
-    writeFileSync(file, JSON.stringify({ port, prepared } satisfies Kept))
-    const times = Array.from({ length: Number(values.runs) }, (_, i) => i + 1)
-    const node = []
-    for (const time of wants("node") ? times : []) {
-      say(`catching up in Node, ${time}`)
-      node.push(await catchUpInNode(prepared, relay.url))
-    }
-    const browser = wants("chromium") ? await inChromium(prepared, relay.url, times) : {}
-    return { node, relay: { perSecond: await relayAlone(prepared, relay.url) }, ...browser }
+    const kept: Kept = { port: relay.port, prepared: await prepare(plan, relay.url, say) }
+    writeFileSync(file, JSON.stringify(kept))
+    return kept
   } finally {
     await relay.close()
-    if (values.keep === undefined) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function measured(prepared: Prepared, url: string): Promise<Partial<Results>> {
+  const times = Array.from({ length: Number(values.runs) }, (_, i) => i + 1)
+  const node = []
+  for (const time of wants("node") ? times : []) {
+    say(`catching up in Node, ${time}`)
+    node.push(await catchUpInNode(prepared, url))
+  }
+  const browser = wants("chromium") ? await inChromium(prepared, url, times) : {}
+  return { node, relay: { perSecond: await relayAlone(prepared, url) }, ...browser }
 }
 
 /** Groups remember the address of their relay, so its port must be the same the next time. */

@@ -55,7 +55,7 @@ export async function check(world: World): Promise<readonly Failure[]> {
   for (const victim of victims) checkVictim(world, knowing, victim, fail)
   checkAgreement(world, knowing, fail, [...victims, ...guests])
   checkDepartures(knowing, fail)
-  checkMessages(world, knowing, fail)
+  checkMessages(world, knowing, victims, fail)
   checkRules(world, knowing, fail)
   return failures
 }
@@ -287,7 +287,12 @@ export function checkSecrecy(
   }
 }
 
-function checkMessages(world: World, members: readonly Member[], fail: Fail): void {
+function checkMessages(
+  world: World,
+  members: readonly Member[],
+  victims: readonly Member[],
+  fail: Fail,
+): void {
   const [first] = members
   if (first === undefined) return
   const tip = authenticatorIn(first.fingerprint)
@@ -312,6 +317,9 @@ function checkMessages(world: World, members: readonly Member[], fail: Fail): vo
     for (const { messageId, content, author, own, delivery } of messages) {
       texts.set(messageId, content)
       if (dishonest.has(author.pubkey)) continue
+      // What is said by one who can't leave an epoch reaches those who have just left it, if anyone.
+      const victim = victims.find(({ device: { pubkey } }) => pubkey === author.pubkey)
+      if (victim !== undefined && (epochs.get(messageId) ?? 0) >= victim.view.epoch) continue
       // Nobody else has it, and its author is told so.
       const isReceived = world.devices.some(({ watched }) => watched.received.has(messageId))
       if (own && delivery.status !== "sent" && !isReceived) continue

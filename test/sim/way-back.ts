@@ -24,23 +24,25 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   const lost = await lostDevices(world)
   if (lost.length === 0) return failures
   const invited: Device[] = []
+  let helped = 0
   for (const each of lost) {
-    if (hasBuried(each)) await remove(world, each, fail)
+    if (hasBuried(each)) helped += (await remove(world, each, fail)) ? 1 : 0
     else if (await invite(world, each, fail)) invited.push(each.device)
   }
+  helped += invited.length
   const unrest = await world.rest()
   if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
   const members = await membersOf(world)
   const { knowing } = sorted(world, members)
   for (const device of invited) {
-    if (!knowing.some((member) => member.device === device)) {
+    // An invitation reaches one device of an account.
+    if (!knowing.some((member) => member.device.pubkey === device.pubkey)) {
       fail("stuck", `${device.name} has found no way back`)
     }
   }
   // Whoever had nobody to ask is where they were.
   const others = members.filter((member) => !invited.includes(member.device))
-  const found = lost.filter((each) => hasBuried(each) || invited.includes(each.device))
-  if (found.length === lost.length) checkAgreement(world, knowing, fail)
+  if (helped === lost.length) checkAgreement(world, knowing, fail)
   else checkAgreement(world, knowing, fail, others)
   checkDepartures(knowing, fail)
   for (const { device, view, messages } of members) {
@@ -89,17 +91,22 @@ async function remove(
   world: World,
   { device }: Lost,
   fail: (property: Property, text: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { knowing } = sorted(world, await membersOf(world))
   const admin = knowing.find(({ view, device: { pubkey } }) =>
     view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
   )
-  const done = await admin?.device.call("way back", (client) =>
+  if (admin === undefined) {
+    world.counts.add("lost devices without an admin to ask")
+    return false
+  }
+  const done = await admin.device.call("way back", (client) =>
     client.removeMembers(world.groupId, [device.pubkey]),
   )
-  if (done === undefined)
+  if (done === undefined) {
     fail("stuck", `${device.name}, for whom the group has ended, can't be removed`)
-  else world.counts.add("devices for whom a branch that lost has ended the group")
+  } else world.counts.add("devices for whom a branch that lost has ended the group")
+  return done !== undefined
 }
 
 /** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */

@@ -160,3 +160,19 @@ test("what is ours, and what will be over, has a record of its own", async () =>
   expect(await records(`packed:${GROUP}`)).toEqual([])
   expect(await records(GROUP)).toHaveLength(40)
 })
+
+test("what is deleted and comes again in one step has one record, and is in no pack", async () => {
+  const { run, records, timeline } = await setup()
+  await run((draft) => perform(draft, timeline, { type: "deliver", index: 0 }))
+  await run(async (draft) => {
+    await timeline.delete(draft, GROUP, rumorAt(0).id)
+    for (let index = 0; index < 20; index++)
+      await perform(draft, timeline, { type: "deliver", index })
+  })
+  expect(await records(GROUP)).toHaveLength(1)
+  const packs = await records(`packed:${GROUP}`)
+  const text = packs.map(({ value }) => new TextDecoder().decode(value)).join()
+  expect(text).toContain(rumorAt(1).id)
+  expect(text).not.toContain(rumorAt(0).id)
+  expect(await everything(timeline, 30)).toHaveLength(20)
+})

@@ -1,10 +1,10 @@
 // Messages that came in one step by the dozen, a few records for all of them: to store a record costs more than what is
 // in it. Packs of one group do not overlap, and a message of which anything changes leaves its pack.
 
-import type { Store, StoreKey } from "../store/types.ts"
+import type { Store } from "../store/types.ts"
 import type { Draft } from "./draft.ts"
 import { decodeRecord, encodeRecord } from "./record-map.ts"
-import { sortOf } from "./timeline-records.ts"
+import { packKey, placeKey, sortOf } from "./timeline-records.ts"
 import type { MessageRecord } from "./timeline-records.ts"
 
 /** Messages in one pack: so many are read for the sake of one. */
@@ -26,6 +26,8 @@ interface Pack {
 
 export class PackedMessages {
   readonly #store: Store
+  /** What a step has stored for the first time and not touched again, by group and id. */
+  readonly #fresh = new WeakMap<Draft, Map<string, Map<string, MessageRecord>>>()
 
   constructor(store: Store) {
     this.#store = store
@@ -78,24 +80,43 @@ export class PackedMessages {
     const [pack, record] = (await this.#find(draft, groupId, messageId, sort)) ?? []
     if (pack === undefined || record === undefined) return undefined
     const rest = pack.records.filter((each) => each !== record)
-    const key = keyOf(groupId, pack.sort)
+    const key = packKey(groupId, pack.sort)
     draft.put("timeline", key, rest.length === 0 ? undefined : encodeRecord(rest))
     return record
   }
 
-  /** Stores what can be packed of messages that are new to the group, and gives those. */
-  async pack(
-    draft: Draft,
-    groupId: string,
-    messages: readonly MessageRecord[],
-  ): Promise<readonly MessageRecord[]> {
+  /** The step has given the message, new to its group, a record and a place: a pack may take them in when it ends. */
+  add(draft: Draft, groupId: string, record: MessageRecord): void {
+    const known = this.#fresh.get(draft)
+    const fresh = known ?? new Map<string, Map<string, MessageRecord>>()
+    if (known === undefined) {
+      this.#fresh.set(draft, fresh)
+      draft.closing(async () => {
+        for (const [id, records] of fresh) await this.#pack(draft, id, [...records.values()])
+      })
+    }
+    const records = fresh.get(groupId) ?? new Map<string, MessageRecord>()
+    fresh.set(groupId, records.set(record.rumor.id, record))
+  }
+
+  /** Something more happens to a message in this step. */
+  keepApart(draft: Draft, groupId: string, messageId: string): void {
+    this.#fresh.get(draft)?.get(groupId)?.delete(messageId)
+  }
+
+  /** The group goes: this step packs nothing of it. */
+  forget(draft: Draft, groupId: string): void {
+    this.#fresh.get(draft)?.delete(groupId)
+  }
+
+  async #pack(draft: Draft, groupId: string, messages: readonly MessageRecord[]): Promise<void> {
     const sorted = messages
       .map((record) => ({ sort: sortOf(record), record }))
       .sort((a, b) => (a.sort < b.sort ? -1 : 1))
     const [first, last] = [sorted[0], sorted.at(-1)]
-    if (first === undefined || last === undefined || sorted.length < SMALLEST) return []
+    if (first === undefined || last === undefined || sorted.length < SMALLEST) return
     const neighbours = await this.#near(groupId, first.sort, last.sort)
-    if (neighbours === undefined) return []
+    if (neighbours === undefined) return
     // By the pack that they come after; what is within it stays by itself.
     const gaps = new Map<Pack | undefined, (typeof sorted)[number][]>()
     for (const each of sorted) {
@@ -103,23 +124,14 @@ export class PackedMessages {
       if (before !== undefined && each.sort <= endOf(before)) continue
       gaps.set(before, [...(gaps.get(before) ?? []), each])
     }
-    const packed: MessageRecord[] = []
     for (const gap of gaps.values()) {
       for (let start = 0; start + SMALLEST <= gap.length; start += LARGEST) {
-        const part = gap.slice(start, start + LARGEST)
-        const [head] = part
-        if (head === undefined || part.length < SMALLEST) break
-        const records = part.map(({ record }) => record)
-        draft.putEncoded("timeline", keyOf(groupId, head.sort), () => encodeRecord(records))
-        packed.push(...records)
+        putPack(
+          draft,
+          groupId,
+          gap.slice(start, start + LARGEST).map(({ record }) => record),
+        )
       }
-    }
-    return packed
-  }
-
-  async forget(draft: Draft, groupId: string): Promise<void> {
-    for (const { sort } of await this.#store.range("timeline", scopeOf(groupId))) {
-      draft.put("timeline", keyOf(groupId, sort), undefined)
     }
   }
 
@@ -143,7 +155,7 @@ export class PackedMessages {
   }
 
   #asDrafted(draft: Draft, groupId: string, pack: Pack): Pack {
-    const written = draft.written("timeline", keyOf(groupId, pack.sort))
+    const written = draft.written("timeline", packKey(groupId, pack.sort))
     if (written === undefined) return pack
     return { sort: pack.sort, records: written === null ? [] : recordsOf(written) }
   }
@@ -164,7 +176,8 @@ export class PackedMessages {
 
   /** The newest `limit` that begin before a cursor, newest first. */
   async #packs(groupId: string, limit: number, before: string | undefined): Promise<Pack[]> {
-    const rows = await this.#store.range("timeline", scopeOf(groupId), {
+    const { scope } = packKey(groupId, "")
+    const rows = await this.#store.range("timeline", scope, {
       ...(before === undefined ? {} : { before }),
       limit,
       reverse: true,
@@ -183,5 +196,13 @@ function endOf({ sort, records }: Pack): string {
   return last === undefined ? sort : sortOf(last)
 }
 
-const scopeOf = (groupId: string) => `packed:${groupId}`
-const keyOf = (groupId: string, sort: string): StoreKey => ({ scope: scopeOf(groupId), sort })
+/** In the place of their own records. */
+function putPack(draft: Draft, groupId: string, records: readonly MessageRecord[]): void {
+  const [head] = records
+  if (head === undefined) return
+  draft.putEncoded("timeline", packKey(groupId, sortOf(head)), () => encodeRecord(records))
+  for (const record of records) {
+    draft.drop("timeline", { scope: groupId, sort: sortOf(record) })
+    draft.drop("timeline", placeKey(groupId, record.rumor.id))
+  }
+}

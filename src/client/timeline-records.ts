@@ -1,7 +1,8 @@
 // What a group's timeline holds, as it is stored.
 
-import type { GroupChange } from "../marmot/engine-types.ts"
+import type { GroupChange, StateId } from "../marmot/engine-types.ts"
 import type { Rumor } from "../nostr/event.ts"
+import type { StoreKey } from "../store/types.ts"
 import type { DeliveryView } from "./api.ts"
 
 export interface MessageRecord {
@@ -83,3 +84,45 @@ export function messageSort(rumor: Rumor): string {
 }
 
 const timeSort = (ms: number) => BigInt(ms).toString().padStart(20, "0")
+
+const EXPIRY_DIGITS = 16
+
+export const expiryScope = (groupId: string) => `expiry:${groupId}`
+export const expiryKey = (groupId: string, at: number, messageId: string): StoreKey => ({
+  scope: expiryScope(groupId),
+  sort: `${String(at).padStart(EXPIRY_DIGITS, "0")}:${messageId}`,
+})
+export const parseExpiry = (sort: string) => ({
+  at: Number(sort.slice(0, EXPIRY_DIGITS)),
+  messageId: sort.slice(EXPIRY_DIGITS + 1),
+})
+
+/** Of messages that are withdrawn. */
+export const hiddenScope = (groupId: string) => `hidden:${groupId}`
+
+const placeScope = (groupId: string) => `places:${groupId}`
+/** Where the message with an inner id is. */
+export const placeKey = (groupId: string, id: string): StoreKey => ({
+  scope: placeScope(groupId),
+  sort: id,
+})
+
+const noticeScope = (groupId: string) => `notices:${groupId}`
+/** Where the rows of a Commit are. */
+export const noticeKey = (groupId: string, digest: StateId): StoreKey => ({
+  scope: noticeScope(groupId),
+  sort: digest,
+})
+
+const packScope = (groupId: string) => `packed:${groupId}`
+/** Of messages that are stored together, by the `sortOf` of the first. */
+export const packKey = (groupId: string, sort: string): StoreKey => ({
+  scope: packScope(groupId),
+  sort,
+})
+
+/** All scopes of the table that hold something of a group. */
+export const scopesOf = (groupId: string): readonly string[] => [
+  groupId,
+  ...[hiddenScope, placeScope, noticeScope, expiryScope, packScope].map((scope) => scope(groupId)),
+]

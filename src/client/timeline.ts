@@ -10,7 +10,19 @@ import { systemRowEvent, systemRowOf } from "../marmot/system-rows.ts"
 import { forgetFiles, forgetMedia } from "./media-records.ts"
 import { PackedMessages } from "./packed-messages.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
-import { MAX_AHEAD_MS, messageSort, msOf, sortOf } from "./timeline-records.ts"
+import {
+  expiryKey,
+  expiryScope,
+  hiddenScope,
+  MAX_AHEAD_MS,
+  messageSort,
+  msOf,
+  noticeKey,
+  parseExpiry,
+  placeKey,
+  scopesOf,
+  sortOf,
+} from "./timeline-records.ts"
 import type { MessageRecord, RowChange, SystemRecord, TimelineRecord } from "./timeline-records.ts"
 
 /** Where an inner id (or a row's id) is in the timeline. */
@@ -48,8 +60,6 @@ export class Timeline {
   readonly #chats: Chats
   readonly #clock: TimelineClock
   readonly #packed: PackedMessages
-  /** What a step has shown for the first time and not touched again, by group and id. */
-  readonly #fresh = new WeakMap<Draft, Map<string, Map<string, MessageRecord>>>()
   /** Ids that a step has found to have no place. */
   readonly #absent = new WeakMap<Draft, Set<string>>()
   readonly #newest = new WeakMap<Draft, Map<string, Promise<number | undefined>>>()
@@ -141,30 +151,10 @@ export class Timeline {
     }
     const arrival = this.#chats.arrived(draft, groupId, countsAsUnread(message))
     const record: MessageRecord = { type: "message", ...message, ...expiry, arrival }
+    const isNew = draft.written("timeline", placeKey(groupId, message.rumor.id)) === undefined
     this.#put(draft, groupId, record)
-    this.#packLater(draft, groupId, record)
-  }
-
-  /** What may be gone soon, and what will hear of its delivery, has a record of its own. */
-  #packLater(draft: Draft, groupId: string, record: MessageRecord): void {
-    if (record.own || record.expiresAt !== undefined) return
-    const known = this.#fresh.get(draft)
-    const fresh = known ?? new Map<string, Map<string, MessageRecord>>()
-    if (known === undefined) {
-      this.#fresh.set(draft, fresh)
-      draft.closing(async () => {
-        for (const [id, records] of fresh) await this.#pack(draft, id, [...records.values()])
-      })
-    }
-    const records = fresh.get(groupId) ?? new Map<string, MessageRecord>()
-    fresh.set(groupId, records.set(record.rumor.id, record))
-  }
-
-  async #pack(draft: Draft, groupId: string, fresh: readonly MessageRecord[]): Promise<void> {
-    for (const record of await this.#packed.pack(draft, groupId, fresh)) {
-      draft.drop("timeline", { scope: groupId, sort: sortOf(record) })
-      draft.drop("timeline", placeKey(groupId, record.rumor.id))
-    }
+    // What may be gone soon, and what will hear of its delivery, has a record of its own.
+    if (isNew && !record.own && expiresAt === undefined) this.#packed.add(draft, groupId, record)
   }
 
   /** Deletes messages that are over, hidden ones too. Unix seconds of the next one to come, at once if there are more. */
@@ -330,12 +320,8 @@ export class Timeline {
   /** Deletes everything that is stored of a group's timeline. */
   async forget(draft: Draft, groupId: string): Promise<void> {
     await forgetMedia(this.#store, draft, groupId)
-    await this.#packed.forget(draft, groupId)
-    this.#fresh.get(draft)?.delete(groupId)
-    const scopes = [groupId, hiddenScope, placeScope, noticeScope, expiryScope].map((scope) =>
-      typeof scope === "string" ? scope : scope(groupId),
-    )
-    for (const scope of scopes) {
+    this.#packed.forget(draft, groupId)
+    for (const scope of scopesOf(groupId)) {
       for (const { sort } of await this.#store.range("timeline", scope)) {
         draft.put("timeline", { scope, sort }, undefined)
       }
@@ -379,7 +365,7 @@ export class Timeline {
     id: string,
     sort?: string,
   ): Promise<Place | undefined> {
-    this.#fresh.get(draft)?.get(groupId)?.delete(id)
+    this.#packed.keepApart(draft, groupId, id)
     const key = placeKey(groupId, id)
     const isNew = draft.written("timeline", key) === undefined
     if (isNew && this.#absent.get(draft)?.has(`${groupId} ${id}`) === true) return undefined
@@ -433,27 +419,3 @@ function rowEvent(
 
 const isGroupChange = (change: RowChange): change is GroupChange =>
   change.type !== "group_created" && change.type !== "joined" && change.type !== "change_lost"
-
-const EXPIRY_DIGITS = 16
-
-const expiryScope = (groupId: string) => `expiry:${groupId}`
-const expiryKey = (groupId: string, at: number, messageId: string): StoreKey => ({
-  scope: expiryScope(groupId),
-  sort: `${String(at).padStart(EXPIRY_DIGITS, "0")}:${messageId}`,
-})
-const parseExpiry = (sort: string) => ({
-  at: Number(sort.slice(0, EXPIRY_DIGITS)),
-  messageId: sort.slice(EXPIRY_DIGITS + 1),
-})
-
-const hiddenScope = (groupId: string) => `hidden:${groupId}`
-const placeScope = (groupId: string) => `places:${groupId}`
-const noticeScope = (groupId: string) => `notices:${groupId}`
-const placeKey = (groupId: string, id: string): StoreKey => ({
-  scope: placeScope(groupId),
-  sort: id,
-})
-const noticeKey = (groupId: string, digest: StateId): StoreKey => ({
-  scope: noticeScope(groupId),
-  sort: digest,
-})

@@ -13,6 +13,15 @@ const UNSEEN = 2048
 const UNSEEN_PARTS = 48
 const WEIGHT = 2 ** 26
 
+/** Where there is no room for it, nothing is lost. */
+function weight(): ArrayBuffer | undefined {
+  try {
+    return new ArrayBuffer(WEIGHT)
+  } catch {
+    return undefined
+  }
+}
+
 /** Calls `work` with each slice of `items`, in order, and gives what it resolves to, in order. Throws what it throws first. */
 export async function inBatches<T, R>(
   items: readonly T[],
@@ -21,7 +30,7 @@ export async function inBatches<T, R>(
 ): Promise<R[]> {
   const results: R[] = []
   const underWay: Promise<readonly R[]>[] = []
-  const weight: ArrayBuffer[] = []
+  const held: (ArrayBuffer | undefined)[] = []
   const settleOldest = async () => {
     for (const result of (await underWay.shift()) ?? []) results.push(result)
   }
@@ -33,7 +42,7 @@ export async function inBatches<T, R>(
     if (underWay.length < UNDER_WAY) continue
     await settleOldest()
     await othersTurn()
-    if (start % UNSEEN < size) weight[0] = new ArrayBuffer(WEIGHT)
+    if (start % UNSEEN < size) held[0] = weight()
   }
   while (underWay.length > 0) await settleOldest()
   return results
@@ -49,12 +58,12 @@ export function atOnce<T>(work: Generator<unknown, T>): T {
 
 /** Runs to its end, and lets others have their turn whenever it yields. */
 export async function inTurns<T>(work: Generator<unknown, T>): Promise<T> {
-  const weight: ArrayBuffer[] = []
+  const held: (ArrayBuffer | undefined)[] = []
   for (let part = 1; ; part++) {
     const step = work.next()
     if (step.done === true) return step.value
     await othersTurn()
-    if (part % UNSEEN_PARTS === 0) weight[0] = new ArrayBuffer(WEIGHT)
+    if (part % UNSEEN_PARTS === 0) held[0] = weight()
   }
 }
 

@@ -128,16 +128,17 @@ function appRecord(app: AppRecord): { readonly name: string; readonly record: Gr
 }
 
 function headOf(group: MarmotGroup): Head {
-  const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing } = group
+  const { groupId, lifecycle, tip, pass, leaving, autoCommitAt, standing, joinedAt } = group
   const { refetchSince, backfill, sweeps, unfollowed, priorRoutes, disbanding, tombstone } = group
-  const gates = { leaving, disbanding, tombstone, joinedAt: group.joinedAt }
+  const gates = { leaving, disbanding, tombstone }
   const waiting = { pass, ...gates, autoCommitAt, refetchSince, backfill, sweeps, unfollowed }
   const manifest: Manifest = {
     states: [...group.states.keys()],
     abandoned: [...group.abandoned.keys()],
     pending: group.pending?.node.id,
   }
-  return { version: VERSION, groupId, lifecycle, tip, standing, priorRoutes, manifest, ...waiting }
+  const membership = { standing, joinedAt, priorRoutes }
+  return { version: VERSION, groupId, lifecycle, tip, ...membership, manifest, ...waiting }
 }
 
 function storedNode(node: StateNode): StoredNode {

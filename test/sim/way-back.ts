@@ -26,10 +26,11 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   const invited: Device[] = []
   let helped = 0
   for (const each of lost) {
-    if (hasBuried(each)) helped += (await remove(world, each, fail)) ? 1 : 0
-    else if (await invite(world, each, fail)) invited.push(each.device)
+    const isBuried = hasBuried(each)
+    const done = isBuried ? await remove(world, each, fail) : await invite(world, each, fail)
+    if (done) helped += 1
+    if (done && !isBuried) invited.push(each.device)
   }
-  helped += invited.length
   const unrest = await world.rest()
   if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
   const members = await membersOf(world)
@@ -92,10 +93,7 @@ async function remove(
   { device }: Lost,
   fail: (property: Property, text: string) => void,
 ): Promise<boolean> {
-  const { knowing } = sorted(world, await membersOf(world))
-  const admin = knowing.find(({ view, device: { pubkey } }) =>
-    view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
-  )
+  const [admin] = await adminsOf(world)
   if (admin === undefined) {
     world.counts.add("lost devices without an admin to ask")
     return false
@@ -109,17 +107,21 @@ async function remove(
   return done !== undefined
 }
 
+async function adminsOf(world: World) {
+  const { knowing } = sorted(world, await membersOf(world))
+  return knowing.filter(({ view, device: { pubkey } }) =>
+    view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
+  )
+}
+
 /** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */
 async function invite(
   world: World,
   { device, isMember }: Lost,
   fail: (property: Property, text: string) => void,
 ): Promise<boolean> {
-  const { knowing } = sorted(world, await membersOf(world))
   const trusted = (await world.groupOf(device))?.members.filter(({ isAdmin }) => isAdmin) ?? []
-  const admins = knowing.filter(({ view, device: { pubkey } }) =>
-    view.members.some((member) => member.isAdmin && member.pubkey === pubkey),
-  )
+  const admins = await adminsOf(world)
   const admin =
     admins.find(({ device: { pubkey } }) => trusted.some((each) => each.pubkey === pubkey)) ??
     (device.watched.hasEnded ? admins[0] : undefined)

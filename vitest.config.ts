@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: "headless",
           include: ["test/system/**/*.test.ts"],
+          globalSetup: "test/support/compile.ts",
           testTimeout: 600_000,
           // They wait for most of their time: for a pass to end, for a process to start.
           maxConcurrency: 10,

@@ -5,6 +5,7 @@ import type { ChildProcessWithoutNullStreams } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { program } from "./programs.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -38,8 +39,8 @@ export class Cli {
   readonly #exit: Promise<number | null>
   #nextId = 1
 
-  constructor(relay: string, state?: string, blossom?: string) {
-    const args = ["--import", "tsx", "src/cli/main.ts", "--relays", relay]
+  constructor(relay: string, state?: string, blossom?: string, cli = program("cli")) {
+    const args = [...cli, "--relays", relay]
     if (state !== undefined) args.push("--state", state)
     if (blossom !== undefined) args.push("--blossom", blossom)
     this.#child = spawn(process.execPath, args, { cwd: root })

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
+import { program } from "./programs.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -29,7 +30,7 @@ export class RelayProcess {
   /** Starts the process anew, on the same port and with the same events. */
   async restart(): Promise<void> {
     const args = ["--port", String(this.#port), "--data", this.#dataDir]
-    const child = spawn(process.execPath, ["--import", "tsx", "dev/relay/main.ts", ...args], {
+    const child = spawn(process.execPath, [...program("relay"), ...args], {
       cwd: root,
       stdio: ["ignore", "pipe", "inherit"],
     })

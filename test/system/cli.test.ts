@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
 import { Cli } from "../support/cli-client.ts"
+import { sources } from "../support/programs.ts"
 
 interface Account {
   readonly pubkey: string
@@ -33,14 +34,15 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true })
 })
 
-function start(state?: string): Cli {
-  const cli = new Cli(relay.url, state === undefined ? undefined : join(scratch, state))
+function start(state?: string, program?: readonly string[]): Cli {
+  const folder = state === undefined ? undefined : join(scratch, state)
+  const cli = new Cli(relay.url, folder, undefined, program)
   running.push(cli)
   return cli
 }
 
-async function person(name: string, state?: string) {
-  const cli = start(state)
+async function person(name: string, state?: string, program?: readonly string[]) {
+  const cli = start(state, program)
   const account = await cli.call<Account>("account.create", { name })
   await cli.call("account.ready")
   return { cli, ...account }
@@ -64,7 +66,8 @@ const contents = async (cli: Cli, groupId: string) =>
   (await cli.call<Message[]>("messages.list", { groupId })).map(({ content }) => content)
 
 test("two processes: account, group, invitation, messages, reactions, removal, shutdown", async () => {
-  const alice = await person("Alice")
+  // One of them as the README starts it.
+  const alice = await person("Alice", undefined, sources.cli)
   const bob = await person("Bob")
   expect(alice.npub).toMatch(/^npub1/)
   const { groupId } = await alice.cli.call<{ groupId: string }>("groups.create", {

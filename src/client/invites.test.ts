@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { GroupSummary } from "../marmot/engine-types.ts"
 import { Draft } from "./draft.ts"
-import { Invites, mayReplace, mayReplaceLater } from "./invites.ts"
+import { Invites, inviteIdOf, mayReplace, mayReplaceLater } from "./invites.ts"
 
 function invitation(number: number, inviter: string) {
   const welcome = new TextEncoder().encode(`welcome ${number}`)
@@ -34,6 +34,7 @@ test("a live copy gives way only to an admin that it knows: to a later epoch, or
     ({
       standing,
       epoch: 5,
+      members: ["ada", "me"],
       admins: ["ada"],
       seemsStranded,
       hearsOthers: true,
@@ -54,4 +55,29 @@ test("a live copy gives way only to an admin that it knows: to a later epoch, or
     expect(mayReplace(held(standing), by("mallory", 1))).toBe(true)
   }
   expect(mayReplace(held("disbanded"), by("ada", 6))).toBe(false)
+})
+
+test("a copy in which nobody else is left gives way to anyone's newer invitation", () => {
+  const held = { standing: "active", epoch: 5, members: ["me"], admins: ["me"], hearsOthers: true }
+  const alone = held as unknown as GroupSummary
+  const by = (epoch: number, isNewer: boolean) => ({ inviter: "ada", epoch, isNewer })
+  expect(mayReplace(alone, by(6, false))).toBe(true)
+  expect(mayReplace(alone, by(4, true))).toBe(true)
+  expect(mayReplace(alone, by(4, false))).toBe(false)
+  expect(mayReplace({ ...alone, members: ["me", "bob"] }, by(6, true))).toBe(false)
+  expect(mayReplace({ ...alone, standing: "disbanded" }, by(6, true))).toBe(false)
+})
+
+test("an invitation is newer than the copy if it was sent after the one that was accepted", () => {
+  const invites = new Invites()
+  const draft = new Draft(0)
+  const isNewer = (sentAt: number) => invites.again({ ...invitation(1, "ada"), sentAt }).isNewer
+  // Whoever has accepted none has founded the group.
+  expect(isNewer(0)).toBe(true)
+  const accepted = { ...invitation(1, "ada"), sentAt: 100 }
+  invites.add(draft, accepted)
+  invites.decide(draft, inviteIdOf(accepted.welcome), "accepted")
+  draft.settle()
+  expect(isNewer(100)).toBe(false)
+  expect(isNewer(101)).toBe(true)
 })

@@ -44,13 +44,15 @@ interface RepeatedInvite {
  * Whether an invitation may take the place of the copy of the group that this device holds (behaviour §3). A live copy
  * refuses: group ids are known to all who ever were members, and anyone can make another group of the same id, with
  * anyone's published KeyPackages in it. The exception can only mean that we were added anew, by one whom our own copy
- * knows as an admin: to a later epoch; or after we joined, if this copy seems to have lost touch or nobody else is in
- * it, because the epochs of a branch that the others have left behind mean nothing. Of a copy that lives, an invitation
- * by a branch that lost would only lead away.
+ * knows as an admin: to a later epoch; or after we joined, if this copy seems to have lost touch or nobody else is
+ * heard in it, because the epochs of a branch that the others have left behind mean nothing. Of a copy that lives, an
+ * invitation by a branch that lost would only lead away; of one in which we are alone there is nobody to be led away
+ * from, and whoever has removed us while we removed them is an admin no more for us.
  */
 export function mayReplace(held: GroupSummary, invite: RepeatedInvite): boolean {
   if (held.standing === "disbanded") return false
   if (held.standing !== "active" && held.standing !== "leaving") return true
+  if (held.members.length === 1) return invite.epoch > held.epoch || invite.isNewer
   if (!held.admins.includes(invite.inviter)) return false
   return invite.epoch > held.epoch || (invite.isNewer && (held.seemsStranded || !held.hearsOthers))
 }
@@ -89,12 +91,12 @@ export class Invites {
     return { epoch, inviter, isNewer: this.#isNewer(groupId, sentAt, draft) }
   }
 
-  /** Sent after the invitation by which we joined the group; of a group that we founded, none is. Unix seconds. */
+  /** Sent after the invitation by which we joined the group; of a group that we founded, every one is. Unix seconds. */
   #isNewer(groupId: string, sentAt: number, draft?: Draft): boolean {
     const joined = this.#records
       .values(draft)
       .filter(({ preview, state }) => preview.groupId === groupId && state === "accepted")
-    return joined.length > 0 && joined.every((invite) => invite.sentAt < sentAt)
+    return joined.every((invite) => invite.sentAt < sentAt)
   }
 
   /** Whether another invitation by `inviter` can wait for the user. */

@@ -26,7 +26,7 @@ export interface Failure {
 }
 
 /** A member at the end. */
-interface Member {
+export interface Member {
   readonly device: Device
   readonly view: GroupView
   readonly fingerprint: string
@@ -89,10 +89,15 @@ export function sorted(world: World, members: readonly Member[]) {
   const broken = brokenStates(world, members)
   const sees = ({ device: { watched } }: Member) =>
     broken.filter((name) => watched.held.has(name)).length
+  // Whoever holds the states of others beside its own has compared the branches; who can't read one could not.
+  const tips = new Set(members.map(({ fingerprint }) => authenticatorIn(fingerprint)))
+  const weighs = ({ device: { watched } }: Member) =>
+    [...tips].filter((tip) => watched.weighed.has(tip)).length
   const listed = ({ device }: Member) =>
     members.filter(({ view }) => view.members.some(({ pubkey }) => pubkey === device.pubkey)).length
   const [first] = members.toSorted(
-    (a, b) => sees(b) - sees(a) || votes(b) - votes(a) || listed(b) - listed(a),
+    (a, b) =>
+      sees(b) - sees(a) || weighs(b) - weighs(a) || votes(b) - votes(a) || listed(b) - listed(a),
   )
   if (first === undefined) return { knowing: members, strays: [], victims: [], guests: [] }
   const everyoneElse = members.filter((member) => member !== first)
@@ -184,6 +189,11 @@ function checkStray(world: World, [first]: readonly Member[], stray: Member, fai
     fail("divergent", `${name} does not follow the others to its removal`)
   } else if (tip.epoch + 1 < removal.epoch) {
     fail("divergent", `${name} keeps to a branch that is shorter than the one that removed it`)
+  } else if (
+    first.device.watched.weighed.has(tip.authenticator) &&
+    first.view.epoch + 1 < tip.epoch
+  ) {
+    fail("divergent", `${first.device.name} prefers a branch shorter than that of ${name}`)
   } else if (!stray.view.mayBeStranded) {
     fail("divergent", `${name} was removed by others, can't know it and suspects nothing`)
   } else world.counts.add("devices removed without being able to know")

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest"
 import { marmotEngine } from "../../src/client/engine.ts"
 import type { Engine } from "../../src/client/engine.ts"
+import { factsOf } from "../../src/marmot/group-facts.ts"
 import type { Item, Plan } from "./plan.ts"
 import { simulate } from "./simulate.ts"
 
@@ -89,6 +90,37 @@ describe("a device that was removed on one of two branches", () => {
     expect(counts["lost devices that came back"]).toBe(1)
   })
 
+  test("is not taken for removed by who prefers a shorter branch: found", async () => {
+    const longer = forkOf(
+      [2],
+      { at: 1_000, type: "remove", by: 0, subject: 2 },
+      ...[1_000, 6_000, 12_000].map((at): Item => ({ at, type: "selfUpdate", by: 2 })),
+    )
+    // They hear nothing once they have removed it, and are said to have weighed what it has.
+    let start = Infinity
+    const stubborn: Engine = {
+      ...marmotEngine,
+      apply: (group, input, env) => {
+        start = Math.min(start, env.now)
+        const isDeaf = env.now > start + 32_000
+        return isDeaf && (input.type === "event" || input.type === "events")
+          ? Promise.resolve({ group, effects: [] })
+          : marmotEngine.apply(group, input, env)
+      },
+    }
+    const { failures } = await simulate(longer, {
+      engineOf: () => stubborn,
+      atEnd: ({ devices }) => {
+        for (const { watched } of devices.filter(({ index }) => index !== 2)) {
+          for (const name of devices[2]?.watched.weighed ?? []) watched.weighed.add(name)
+        }
+      },
+    })
+    expect(failures.map(({ text }) => text)).toContainEqual(
+      expect.stringContaining("prefers a branch shorter"),
+    )
+  })
+
   test("comes back after a Commit that was broken for it alone", async () => {
     const plan = forkOf(
       [],
@@ -105,4 +137,34 @@ describe("a device that was removed on one of two branches", () => {
       counts["devices left behind by a broken Commit"],
     )
   })
+
+  test.each([
+    ["loses", 1],
+    ["stands for it (seed 8326)", 4],
+  ])(
+    "and is alone, having removed who removed it, takes the invitation: its removal %s",
+    async (_, seed) => {
+      const { phases, ...plan } = forkOf([0], { at: 1_000, type: "remove", by: 1, subject: 0 })
+      const items: readonly Item[] = [
+        ...(phases[0] ?? []),
+        { at: 1_100, type: "remove", by: 0, subject: 1 },
+        { at: 6_000, type: "invite", by: 1, subject: 0 },
+        { at: 12_000, type: "send", by: 1, times: 1 },
+      ]
+      const members: unknown[] = []
+      const { failures } = await simulate(
+        { ...plan, seed, accounts: [0, 1], skews: [0, 0], founders: [1], phases: [items] },
+        {
+          atEnd: ({ devices }) => {
+            for (const { watched } of devices) {
+              const mls = watched.group?.states.get(watched.group.tip)?.mls
+              members.push(mls && factsOf(mls).members.length)
+            }
+          },
+        },
+      )
+      expect(failures).toEqual([])
+      expect(members).toEqual([2, 2])
+    },
+  )
 })

@@ -9,7 +9,7 @@ import {
   membersOf,
   sorted,
 } from "./properties.ts"
-import type { Failure, Property } from "./properties.ts"
+import type { Failure, Member, Property } from "./properties.ts"
 import type { Device } from "./device.ts"
 import type { World } from "./world.ts"
 
@@ -27,16 +27,25 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
   let helped = 0
   for (const each of lost) {
     const isBuried = hasBuried(each)
-    const done = isBuried ? await remove(world, each, fail) : await invite(world, each, fail)
+    // An invitation reaches one device of an account, and there is none for the other.
+    const isInvited = invited.some(({ pubkey }) => pubkey === each.device.pubkey)
+    const done =
+      isInvited || (isBuried ? await remove(world, each, fail) : await invite(world, each, fail))
     if (done) helped += 1
     if (done && !isBuried) invited.push(each.device)
   }
   const unrest = await world.rest()
   if (unrest !== undefined) fail("stuck", `after the way back: ${unrest}`)
   const members = await membersOf(world)
-  const { knowing } = sorted(world, members)
+  const { knowing: all } = sorted(world, members)
+  const left = all.filter((member) => isLeftForAnother(member, all, invited))
+  const knowing = all.filter((member) => !left.includes(member))
+  world.counts.add("lost devices of whose account another came back", left.length)
+  for (const { device, view } of left) {
+    if (!view.mayBeStranded)
+      fail("divergent", `${device.name} was left behind and suspects nothing`)
+  }
   for (const device of invited) {
-    // An invitation reaches one device of an account.
     if (!knowing.some((member) => member.device.pubkey === device.pubkey)) {
       fail("stuck", `${device.name} has found no way back`)
     }
@@ -52,6 +61,21 @@ export async function wayBack(world: World): Promise<readonly Failure[]> {
     await checkRest(world, device, view, messages, fail)
   }
   return failures
+}
+
+/** Another device of its account has got the invitation that was for both, and agrees with the others now. */
+function isLeftForAnother(
+  member: Member,
+  [first, ...rest]: readonly Member[],
+  invited: readonly Device[],
+): boolean {
+  const { device, fingerprint } = member
+  if (first === undefined || !invited.includes(device) || fingerprint === first.fingerprint) {
+    return false
+  }
+  return [first, ...rest].some(
+    (other) => other.device.pubkey === device.pubkey && other.fingerprint === first.fingerprint,
+  )
 }
 
 interface Lost {
@@ -114,17 +138,22 @@ async function adminsOf(world: World) {
   )
 }
 
-/** By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated. */
+/**
+ * By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated, unless
+ * it is alone in it.
+ */
 async function invite(
   world: World,
   { device, isMember }: Lost,
   fail: (property: Property, text: string) => void,
 ): Promise<boolean> {
-  const trusted = (await world.groupOf(device))?.members.filter(({ isAdmin }) => isAdmin) ?? []
+  const own = await world.groupOf(device)
+  const isAlone = own?.members.length === 1
+  const trusted = own?.members.filter(({ isAdmin }) => isAdmin) ?? []
   const admins = await adminsOf(world)
   const admin =
     admins.find(({ device: { pubkey } }) => trusted.some((each) => each.pubkey === pubkey)) ??
-    (device.watched.hasEnded ? admins[0] : undefined)
+    (device.watched.hasEnded || isAlone ? admins[0] : undefined)
   if (admin === undefined) {
     world.counts.add("lost devices without an admin to ask")
     return false

@@ -39,6 +39,8 @@ export class Watched {
   readonly received = new Set<string>()
   /** Authenticators of all states whose secrets this device has had. */
   readonly held = new Set<string>()
+  /** Those of them that were in one copy of the group with others: what an invitation would lead to was only looked at. */
+  readonly weighed = new Set<string>()
   group: MarmotGroup | undefined
   /** The newest copy has ended by a Commit that this device accepted. */
   hasEnded = false
@@ -93,6 +95,9 @@ export class Witness {
       apply: async (group, input, env) => {
         const step = await engine.apply(group, input, env)
         this.#look(watched, step.group, group)
+        for (const { mls } of step.group.states.values()) {
+          if (mls !== undefined) watched.weighed.add(authenticatorOf(mls))
+        }
         for (const effect of step.effects) {
           if (effect.type === "deliver") {
             if (!effect.own) watched.received.add(effect.event.id)

@@ -37,7 +37,9 @@ export async function performEffects(
   ports: EffectPorts,
 ): Promise<void> {
   const delivered = effects.flatMap((effect) => (effect.type === "deliver" ? [effect.event] : []))
+  const noted = effects.flatMap((effect) => (effect.type === "notify" ? [effect.commitDigest] : []))
   await ports.timeline.foresee(draft, group.groupId, delivered)
+  await ports.timeline.foreseeNotices(draft, group.groupId, noted)
   for (const effect of effects) await perform(draft, group.groupId, effect, ports)
   ports.welcomes.prune(draft, group)
 }

@@ -152,6 +152,32 @@ describe("exactly once", () => {
     await run((draft) => timeline.notify(draft, GROUP, notice))
     expect(await contents()).toHaveLength(2)
   })
+
+  test("are shown once where many are looked for at once, too", async () => {
+    const { run, timeline, contents } = await setup()
+    const notice = (digest: string, name: string) => ({
+      digest,
+      seenAt: 5_000,
+      changes: [{ type: "group_renamed", actor: AUTHOR, name }] as const,
+    })
+    await run((draft) => timeline.notify(draft, GROUP, notice("d1", "one")))
+    await run(async (draft) => {
+      await timeline.foreseeNotices(draft, GROUP, ["d1", "d2", "d3"])
+      await timeline.notify(draft, GROUP, notice("d1", "one"))
+      await timeline.notify(draft, GROUP, notice("d2", "two"))
+      // In the step that announced them, too, rows go and come again.
+      await timeline.notify(draft, GROUP, { ...notice("d2", "two"), seenAt: 9_000 })
+      await timeline.notify(draft, GROUP, notice("d3", "three"))
+      await timeline.withdrawNotices(draft, GROUP, "d3")
+    })
+    expect(await contents()).toHaveLength(2)
+    await run(async (draft) => {
+      await timeline.foreseeNotices(draft, GROUP, ["d2", "d3"])
+      await timeline.notify(draft, GROUP, notice("d2", "two"))
+      await timeline.notify(draft, GROUP, notice("d3", "three"))
+    })
+    expect(await contents()).toHaveLength(3)
+  })
 })
 
 describe("withdrawal", () => {

@@ -60,7 +60,7 @@ export class Timeline {
   readonly #chats: Chats
   readonly #clock: TimelineClock
   readonly #packed: PackedMessages
-  /** Ids that a step has found to have no place. */
+  /** What a step has found not to be there: ids that have no place, and Commits that have no rows. */
   readonly #absent = new WeakMap<Draft, Set<string>>()
   readonly #newest = new WeakMap<Draft, Map<string, Promise<number | undefined>>>()
 
@@ -126,11 +126,27 @@ export class Timeline {
     // So much is there that a look at each is no worse.
     if (packed === undefined || found.some((rows) => rows.length === limit)) return
     const taken = new Set([...found.flat().map(({ sort }) => sort), ...packed])
-    const absent = this.#absent.get(draft) ?? new Set()
-    this.#absent.set(draft, absent)
+    const absent = this.#absentIn(draft)
     for (const rumor of rumors) {
       if (!taken.has(messageSort(rumor))) absent.add(`${groupId} ${rumor.id}`)
     }
+  }
+
+  /** Looks for the rows of many Commits side by side, so that `notify` need not wait for each of them. */
+  async foreseeNotices(draft: Draft, groupId: string, digests: readonly StateId[]): Promise<void> {
+    const absent = this.#absentIn(draft)
+    await Promise.all(
+      digests.map(async (digest) => {
+        const rows = await this.#stored(draft, noticeKey(groupId, digest))
+        if (rows === undefined) absent.add(noticeName(groupId, digest))
+      }),
+    )
+  }
+
+  #absentIn(draft: Draft): Set<string> {
+    const absent = this.#absent.get(draft) ?? new Set()
+    this.#absent.set(draft, absent)
+    return absent
   }
 
   /** Shows an application event. A second time for one id changes nothing. */
@@ -277,7 +293,10 @@ export class Timeline {
     },
   ): Promise<void> {
     const key = noticeKey(groupId, notice.digest)
-    if ((await this.#stored(draft, key)) !== undefined) return
+    const isForeseen =
+      draft.written("timeline", key) === undefined &&
+      this.#absent.get(draft)?.has(noticeName(groupId, notice.digest)) === true
+    if (!isForeseen && (await this.#stored(draft, key)) !== undefined) return
     const seenAt = await this.#afterMessages(draft, groupId, notice.seenAt)
     const rows = notice.changes.map((change, index): SystemRecord => {
       const id = `${notice.digest}:${String(index).padStart(4, "0")}`
@@ -388,6 +407,8 @@ export class Timeline {
     return readRecord(this.#store, draft, "timeline", key)
   }
 }
+
+const noticeName = (groupId: string, digest: StateId) => `${groupId} rows ${digest}`
 
 const MAX_KEYS = 8
 

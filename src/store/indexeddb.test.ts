@@ -62,6 +62,26 @@ describe("IndexedDB store", () => {
     await Promise.all([first.close(), second.close()])
   })
 
+  test("looks that are asked for at once share a transaction, and later ones have their own", async () => {
+    const store = await openIndexedDbStore(name)
+    await store.batch([op, { ...op, table: "inputs", value: Uint8Array.of(4) }])
+    const begun = vi.spyOn(IDBDatabase.prototype, "transaction")
+    const look = () =>
+      Promise.all([
+        store.get("meta", key),
+        store.get("meta", { ...key, sort: "2" }),
+        store.get("inputs", key),
+        store.get("meta", key),
+      ])
+    const found = [op.value, undefined, Uint8Array.of(4), op.value]
+    expect(await look()).toEqual(found)
+    expect(begun).toHaveBeenCalledTimes(2)
+    expect(await look()).toEqual(found)
+    expect(begun).toHaveBeenCalledTimes(4)
+    begun.mockRestore()
+    await store.close()
+  })
+
   test("a write that fails halfway changes nothing", async () => {
     const driver = await IndexedDbDriver.open(name, {})
     const good = { table: "meta", token: "t", sort: "1", value: Uint8Array.of(1) } as const

@@ -1,12 +1,12 @@
 // Storage in browsers: IndexedDB. One transaction a batch, with strict durability; no crypto inside of one.
 
-import { unwrap } from "idb"
+import { unwrap, type IDBPObjectStore } from "idb"
 import { createHeader, unwrapDataKey } from "./data-key.ts"
 import { asStoreError, deleteDatabase, openDatabase } from "./database.ts"
 import type { Driver, SealedOp } from "./driver.ts"
 import { StoreError } from "./error.ts"
 import { headerKey } from "./schema.ts"
-import type { Database, SealedRow } from "./schema.ts"
+import type { Database, Schema, SealedRow } from "./schema.ts"
 import { SealedStore } from "./sealed-store.ts"
 import { tableNames } from "./types.ts"
 import type { RangeOptions, Store, StoredRecord, TableName } from "./types.ts"
@@ -33,10 +33,14 @@ export async function openIndexedDbStore(
   return SealedStore.open(await IndexedDbDriver.open(name, options))
 }
 
+type TableStore = IDBPObjectStore<Schema, TableName[], TableName>
+
 export class IndexedDbDriver implements Driver {
   readonly #name: string
   readonly #database: Database
   readonly #timeout: number
+  /** Transactions that still take requests. */
+  readonly #shared = new Map<TableName, TableStore>()
 
   private constructor(name: string, database: Database, timeout: number) {
     this.#name = name
@@ -66,7 +70,7 @@ export class IndexedDbDriver implements Driver {
   }
 
   async get(table: TableName, token: string, sort: string): Promise<Uint8Array | undefined> {
-    const row = await typed(() => this.#database.get(table, [token, sort]))
+    const row = await typed(() => this.#reading(table).get([token, sort]))
     return row === undefined ? undefined : recordOf(row).value
   }
 
@@ -126,6 +130,17 @@ export class IndexedDbDriver implements Driver {
     }
     const found = await rows.getAll(keys, count)
     return reverse ? found.reverse() : found
+  }
+
+  /** Looks that are asked for at once share a transaction, which costs more than they do. */
+  #reading(table: TableName) {
+    const shared = this.#shared.get(table) ?? this.#database.transaction(table).store
+    if (!this.#shared.has(table)) {
+      this.#shared.set(table, shared)
+      // It lasts for as long as its requests do, but takes no more once the event loop has its turn.
+      queueMicrotask(() => this.#shared.delete(table))
+    }
+    return shared
   }
 
   /** Another tab may have been first: then its header is the answer. */

@@ -84,17 +84,11 @@ export class Groups {
       const lost = damaged.filter((name) => !name.startsWith(REFETCHABLE))
       if (lost.length > 0) throw new MarmotError("corrupt_state", "a stored record is damaged")
       const group = engine.restoreGroup(stored, device)
-      return { group, records: engine.groupRecords(group) }
+      return { group, records: asStored(stored, engine.groupRecords(group)) }
     } catch (error) {
       log("a stored group cannot be read", error)
       const group = engine.salvageGroup(groupId, stored, device)
-      // Their names are all that is needed to delete them.
-      const records = new Map(
-        [...stored.keys(), ...damaged].map((name) => [
-          name,
-          { identity: undefined, encode: () => new Uint8Array() },
-        ]),
-      )
+      const records = new Map([...stored.keys(), ...damaged].map((name) => [name, unread]))
       return { group, records }
     }
   }
@@ -232,6 +226,18 @@ export class Groups {
       this.#schedule(groupId, RETRY_MS)
     }
   }
+}
+
+/** A record that is there; its name is all that is needed to delete it. */
+const unread = { identity: undefined, encode: () => new Uint8Array() }
+
+/**
+ * What the store holds of a group that was read from it: earlier versions wrote some of it under other names, and the
+ * next step writes that anew.
+ */
+function asStored(stored: ReadonlyMap<string, Uint8Array>, records: Records): Records {
+  const names = [...stored.keys()]
+  return new Map(names.map((name) => [name, records.get(name) ?? unread]))
 }
 
 /** Whether a view of the group says something else: not so after most messages. */

@@ -164,8 +164,8 @@ describe("records", () => {
     expect(await changed(() => bo.tick())).toEqual([])
     await ada.say("two")
     const { event } = ada.publication
-    // A message costs a record of its own and the message keys, never the tree.
-    expect(await changed(() => bo.receive(event))).toEqual(["app", "state-keys"])
+    // A message costs the newest list of its state's messages and the message keys, never the tree.
+    expect(await changed(() => bo.receive(event))).toEqual(["apps", "state-keys"])
     expect(await changed(() => bo.receive(event))).toEqual([])
     await ada.rename("Warren")
     const commit = ada.publication.event

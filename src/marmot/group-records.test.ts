@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest"
 import { worldOf } from "./engine.fixture.ts"
 import { groupRecords, restoreGroup } from "./group-records.ts"
+import { writeRecord } from "./record-json.ts"
 
 /** A group with a message, and a Commit that no relay has answered yet. */
 async function pendingGroup() {
@@ -22,11 +23,60 @@ test("a group with a staged Commit is read back as it was", async () => {
   expect(restored.pending?.event).toEqual(ada.group.pending?.event)
 })
 
+/** Forty messages in one state, and one in the next. */
+async function talkative() {
+  const { world, people } = await worldOf(["ada", "bo"])
+  const [ada, bo] = people
+  for (let i = 0; i < 40; i++) await ada.say(`${i}`)
+  await ada.rename("Warren")
+  await ada.say("after")
+  await world.settle()
+  return { ada, bo }
+}
+
+const written = (records: ReturnType<typeof groupRecords>) =>
+  new Map([...records].map(([name, record]) => [name, record.encode()]))
+
+describe("messages", () => {
+  test("share records by state, of which one more changes only the last", async () => {
+    const { ada, bo } = await talkative()
+    const before = groupRecords(bo.group)
+    const lists = [...before.keys()].filter((name) => name.startsWith("apps/"))
+    expect(lists.length).toBe(4)
+    await ada.say("more")
+    await bo.receive(ada.publication.event)
+    const after = groupRecords(bo.group)
+    const [changed, ...others] = [...after].filter(
+      ([name, { identity }]) => name.startsWith("apps/") && identity !== before.get(name)?.identity,
+    )
+    expect(others).toEqual([])
+    expect(changed?.[0]).toContain(bo.group.tip)
+  })
+
+  test("come back in their order, whatever the order of the records", async () => {
+    const { bo } = await talkative()
+    const stored = written(groupRecords(bo.group))
+    const restored = restoreGroup(new Map([...stored].reverse()), bo.group.device)
+    expect(restored.apps).toEqual(bo.group.apps)
+    const lists = (records: ReadonlyMap<string, Uint8Array>) =>
+      new Map([...records].filter(([name]) => name.startsWith("apps/")))
+    expect(lists(written(groupRecords(restored)))).toEqual(lists(stored))
+  })
+
+  test("are read where each has a record of its own, as earlier versions wrote them", async () => {
+    const { bo } = await talkative()
+    const earlier = written(groupRecords(bo.group))
+    for (const name of earlier.keys()) if (name.startsWith("apps/")) earlier.delete(name)
+    for (const app of bo.group.apps.values()) earlier.set(`app/${app.messageId}`, writeRecord(app))
+    expect(restoreGroup(earlier, bo.group.device).apps).toEqual(bo.group.apps)
+  })
+})
+
 describe("corrupt_state", () => {
   test("nothing may be missing but what can be absent", async () => {
     const { ada, stored } = await pendingGroup()
-    // A message's record can be absent, and the card, which is for when others are.
-    const optional = [...stored.keys()].filter((name) => /^(app\/|card$)/.test(name))
+    // The messages of a state can be absent, and the card, which is for when others are.
+    const optional = [...stored.keys()].filter((name) => /^(apps\/|card$)/.test(name))
     expect(optional.length).toBeGreaterThan(1)
     for (const name of stored.keys()) {
       const rest = new Map(stored)

@@ -83,10 +83,7 @@ export function groupRecords(group: MarmotGroup): ReadonlyMap<string, GroupRecor
   const { proposalIds } = group
   if (proposalIds !== undefined) put("proposals", [...proposalIds], proposalIds)
   for (const node of group.states.values()) putNode(records, "state", node)
-  for (const app of group.apps.values()) {
-    const { name, record } = appRecord(app)
-    records.set(name, record)
-  }
+  for (const [name, record] of appRecords(group.apps.values())) records.set(name, record)
   for (const input of group.deferred.values()) put(`deferred/${input.messageId}`, input)
   for (const [id, input] of group.unopened) put(`unopened/${id}`, input)
   for (const commit of group.abandoned.values()) {
@@ -115,16 +112,47 @@ export function restoreGroup(
   }
 }
 
-const appRecords = new WeakMap<AppRecord, { readonly name: string; readonly record: GroupRecord }>()
+/** Messages in one record: to store one costs more than what is in it, and the last one is written for each message. */
+const APPS_AT_ONCE = 16
+/** Digits of the place in its state's order at which a record begins. */
+const PLACE_DIGITS = 8
 
-/** Made once for each value: there are as many as messages, and every step asks for all of them. */
-function appRecord(app: AppRecord): { readonly name: string; readonly record: GroupRecord } {
-  const known = appRecords.get(app)
-  if (known !== undefined) return known
-  const record = { identity: app, encode: () => writeRecord(app) }
-  const made = { name: `app/${app.messageId}`, record }
-  appRecords.set(app, made)
-  return made
+/** Messages of one state, as many as fit into a record, in the order in which they came. */
+function* appRecords(apps: Iterable<AppRecord>): Generator<readonly [string, GroupRecord]> {
+  const byState = new Map<StateId, AppRecord[]>()
+  for (const app of apps) {
+    const known = byState.get(app.stateId)
+    if (known === undefined) byState.set(app.stateId, [app])
+    else known.push(app)
+  }
+  for (const [stateId, all] of byState) {
+    for (let place = 0; place < all.length; place += APPS_AT_ONCE) {
+      const name = `apps/${stateId}/${String(place).padStart(PLACE_DIGITS, "0")}`
+      const identity = interned(all.slice(place, place + APPS_AT_ONCE))
+      yield [name, { identity, encode: () => writeRecord(identity) }]
+    }
+  }
+}
+
+/** Lists that were made before, by their first item. */
+const lists = new WeakMap<AppRecord, readonly AppRecord[]>()
+
+/** The same list for the same items: there are as many as messages, and every step asks for all of them. */
+function interned(apps: readonly AppRecord[]): readonly AppRecord[] {
+  const [first] = apps
+  const known = first && lists.get(first)
+  if (known?.length === apps.length && known.every((app, i) => app === apps[i])) return known
+  if (first !== undefined) lists.set(first, apps)
+  return apps
+}
+
+/** In the order of `appRecords`. Earlier versions wrote a record for each message. */
+function readApps(records: ReadonlyMap<string, Uint8Array>): ReadonlyMap<MessageId, AppRecord> {
+  const single = idsOf(records, "app/").map((id) => read(records, `app/${id}`) as AppRecord)
+  const lists = idsOf(records, "apps/")
+    .sort()
+    .map((id) => read(records, `apps/${id}`) as readonly AppRecord[])
+  return new Map([...single, ...lists.flat()].map((app) => [app.messageId, app]))
 }
 
 function headOf(group: MarmotGroup): Head {
@@ -179,7 +207,7 @@ function restore(records: ReadonlyMap<string, Uint8Array>, device: DeviceIdentit
     ...head,
     device,
     states,
-    apps: byId<AppRecord>("app/"),
+    apps: readApps(records),
     deferred: byId<DeferredMessage>("deferred/"),
     unopened: byId<DeferredEvent>("unopened/"),
     seen: new Map(read(records, "seen") as [MessageId, number][]),

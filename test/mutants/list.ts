@@ -273,7 +273,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "witnesses are lost at a restart",
     file: "src/marmot/group-records.ts",
-    from: 'apps: byId<AppRecord>("app/"),',
+    from: "apps: readApps(records),",
     to: "apps: new Map(),",
     killedBy: [
       "src/marmot/engine-restart.test.ts",

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
+import { parseRecord, writeRecord } from "../../src/marmot/record-json.ts"
 import { StoreError } from "../../src/store/error.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
+import type { Store } from "../../src/store/types.ts"
 import { acceptOnly, contents, startClient, startPerson, syncAll } from "./client.fixture.ts"
 import type { Person } from "./client.fixture.ts"
 
@@ -56,6 +58,41 @@ test("a restart keeps account, groups, messages and reading, and catches up", as
   expect((await contents(alice.client, groupId)).at(-1)).toBe("four")
   await alice.client.close()
   await again.client.close()
+})
+
+test("a group whose messages each have a record, as earlier versions wrote them, goes on", async () => {
+  const [aliceMemory, bobMemory] = [new Memory(), new Memory()]
+  const { alice, bob, groupId } = await pairOf(aliceMemory, bobMemory)
+  for (const content of ["one", "two"]) await alice.client.sendMessage(groupId, { content })
+  await syncAll(alice, bob)
+  await bob.client.close()
+  const namesOf = async (store: Store) =>
+    (await store.range("groups", groupId)).map(({ sort }) => sort.replace(/\/.*/, ""))
+  const store = await openMemoryStore(bobMemory)
+  for (const { sort, value } of await store.range("groups", groupId)) {
+    if (!sort.startsWith("apps/")) continue
+    const apps = parseRecord(value) as { readonly messageId: string }[]
+    await store.batch([
+      { table: "groups", key: { scope: groupId, sort }, value: undefined },
+      ...apps.map((app) => ({
+        table: "groups" as const,
+        key: { scope: groupId, sort: `app/${app.messageId}` },
+        value: writeRecord(app),
+      })),
+    ])
+  }
+  expect((await namesOf(store)).filter((name) => name === "app").length).toBe(2)
+  await store.close()
+
+  const again = await reborn(bob, bobMemory)
+  await alice.client.sendMessage(groupId, { content: "three" })
+  await syncAll(alice, again)
+  expect(await contents(again.client, groupId)).toEqual(["one", "two", "three"])
+  await again.client.close()
+  const after = await openMemoryStore(bobMemory)
+  expect(await namesOf(after)).toContain("apps")
+  expect(await namesOf(after)).not.toContain("app")
+  await alice.client.close()
 })
 
 test("an account that is reachable already signs and publishes nothing anew", async () => {

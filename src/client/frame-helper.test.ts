@@ -73,6 +73,18 @@ describe("a helper for signatures", () => {
     ])
   })
 
+  test("full messages do not wait for answers", () => {
+    const { frames, helper } = attached()
+    helper.say({ type: "ready" })
+    for (let i = 0; i < 200; i++) void frames.confirm(`good ${i}`)
+    expect(helper.asked.map((each) => each.frames.length)).toEqual([1, 1, 64, 64, 64])
+    helper.answer()
+    helper.answer()
+    expect(helper.asked.map((each) => each.frames.length)).toEqual([64, 64, 64])
+    for (let i = 0; i < 3; i++) helper.answer()
+    expect(helper.asked.map((each) => each.frames.length)).toEqual([6])
+  })
+
   test("large frames go alone, and beyond a number nobody waits", () => {
     const { frames, helper } = attached()
     helper.say({ type: "ready" })

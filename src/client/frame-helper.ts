@@ -23,6 +23,8 @@ const BATCH = 64
 const BATCH_LENGTH = 1024 * 1024
 /** Messages on their way: while one is worked on, the next one is there. */
 const IN_FLIGHT = 2
+/** Of full ones there may be more: our own thread may be busy for long, and the helper shall not wait for it. */
+const FULL_IN_FLIGHT = 16
 /** More frames than this are not kept waiting: the caller's own work slows the relay down. */
 const MAX_WAITING = 1_024
 /** Silence after which the helper is asleep, as in a page that the browser has frozen. */
@@ -75,11 +77,11 @@ export class FrameHelper implements FrameCheck {
   }
 
   get #waiting(): number {
-    return this.#queue.length + this.#flying.size * BATCH
+    return [...this.#flying.values()].reduce((sum, { length }) => sum + length, this.#queue.length)
   }
 
   #send(): void {
-    while (this.#queue.length > 0 && this.#flying.size < IN_FLIGHT) {
+    while (this.#queue.length > 0 && this.#flying.size < this.#room) {
       const batch = this.#nextBatch()
       const id = this.#nextId++
       this.#flying.set(id, batch)
@@ -87,6 +89,10 @@ export class FrameHelper implements FrameCheck {
       this.#channel?.send({ type: "frames", id, frames } satisfies Frames)
       this.#timer ??= this.#timers.setTimeout(() => this.#late(), ANSWER_MS)
     }
+  }
+
+  get #room(): number {
+    return this.#queue.length < BATCH ? IN_FLIGHT : FULL_IN_FLIGHT
   }
 
   #nextBatch(): readonly Question[] {

@@ -20,6 +20,8 @@ const GROUP_EVENT_KIND = 445
 
 /** Events in one step: one batch of the store, one moment for others to get their turn. */
 const CHUNK = 512
+/** So many stored events may wait for their turn while more are read: a part takes about as long as two steps. */
+const READ_AHEAD = 4 * CHUNK
 /** So many stored events come with a subscription, the newest ones; if there are more, they are read in parts. */
 const FIRST_ANSWER = 500
 /** News that wait for their turn; relays keep the others. */
@@ -299,8 +301,8 @@ export class GroupIntake {
   }
 
   async #drained(): Promise<void> {
-    // While two steps are taken, as much is read.
-    while (this.#queue.length > 2 * CHUNK && !this.#closed) {
+    // While some steps are taken, as much is read.
+    while (this.#queue.length > READ_AHEAD && !this.#closed) {
       await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
     }
   }

@@ -92,11 +92,11 @@ async function receiveOpened(
   createdAt: number,
 ): Promise<InputVerdict> {
   const { tip } = t.group
-  const verdict = await receiveMessage(t, node, message)
+  const id = bytesToHex(sha256(message))
+  const verdict = await receiveMessage(t, node, message, id)
   if (verdict.category === "resource_refused") refused(t, createdAt)
   if (verdict.disposition !== undefined) {
-    const isPayload = t.group.apps.has(bytesToHex(sha256(message)))
-    opened(t, createdAt, node.id === tip && isPayload)
+    opened(t, createdAt, node.id === tip && t.group.apps.has(id))
   }
   return verdict
 }
@@ -106,8 +106,8 @@ async function receiveMessage(
   t: Transition,
   node: StateNode,
   message: Uint8Array,
+  id: MessageId,
 ): Promise<InputVerdict> {
-  const id = bytesToHex(sha256(message))
   // Our own Commit came back, or someone builds on it: a relay has accepted it.
   if (t.group.pending?.node.id === id) {
     confirmPending(t)
@@ -371,7 +371,7 @@ async function retryDeferred(t: Transition): Promise<void> {
     const waiting = new Map(t.group.deferred)
     waiting.delete(input.messageId)
     t.set({ deferred: waiting })
-    const verdict = node && (await receiveMessage(t, node, input.message))
+    const verdict = node && (await receiveMessage(t, node, input.message, input.messageId))
     if (verdict?.category === "resource_refused") {
       t.set({ deferred: new Map(t.group.deferred).set(input.messageId, input) })
     }

@@ -1,11 +1,13 @@
-// What no implementation can do without when a group is joined: its members' signatures, verified.
+// What no implementation can do without: signatures, verified by WebCrypto alone.
 
-import { decodeMlsMessage, wireFormats } from "../../src/mls/index.ts"
-import { leafNodeTbs } from "../../src/mls/leaf-node.ts"
-import { Writer } from "../../src/mls/codec.ts"
+import { type KeyPackage, Writer, decodeMlsMessage, wireFormats } from "../../src/mls/index.ts"
+import type { SignatureToVerify } from "../../src/mls/crypto.ts"
+import { keyPackageSignature } from "../../src/mls/key-package.ts"
+import { leafNodeSignature } from "../../src/mls/leaf-node.ts"
 import type { Clock } from "./subject.ts"
 
-interface Signed {
+/** A signature by Ed25519, and what it covers. */
+export interface Signed {
   readonly publicKey: Uint8Array<ArrayBuffer>
   readonly content: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
@@ -19,33 +21,55 @@ export async function verificationFloor(
   keyPackages: readonly Uint8Array[],
   clock: Clock,
 ): Promise<number> {
-  const { subtle } = globalThis.crypto
   let elapsed = 0
   for (let start = 0; start < keyPackages.length; start += BATCH) {
-    const signed = keyPackages.slice(start, start + BATCH).map(signedLeaf)
+    const signed = keyPackages.slice(start, start + BATCH).map((wire) => [leafOf(wire)])
     const before = clock()
-    const valid = await Promise.all(
-      signed.map(async ({ publicKey, content, signature }) => {
-        const key = await subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"])
-        return subtle.verify("Ed25519", key, signature, content)
-      }),
-    )
+    await verifyNatively(signed)
     elapsed += clock() - before
-    if (valid.includes(false)) throw new Error("a key package's leaf is not signed")
   }
   return elapsed
 }
 
-function signedLeaf(wire: Uint8Array): Signed {
+/** Both signatures of each of these key packages. */
+export function bothSignatures(keyPackages: readonly KeyPackage[]): Signed[][] {
+  return keyPackages.map((keyPackage) => [
+    signedBy(leafNodeSignature(keyPackage.leafNode)),
+    signedBy(keyPackageSignature(keyPackage)),
+  ])
+}
+
+/** Lists of signatures by one key each, which is imported once. Throws if one is wrong. */
+export async function verifyNatively(byKey: readonly (readonly Signed[])[]): Promise<void> {
+  const { subtle } = globalThis.crypto
+  const valid = await Promise.all(
+    byKey.map(async (signed) => {
+      const [first] = signed
+      if (first === undefined) return true
+      const key = await subtle.importKey("raw", first.publicKey, "Ed25519", false, ["verify"])
+      const each = signed.map(({ content, signature }) =>
+        subtle.verify("Ed25519", key, signature, content),
+      )
+      return (await Promise.all(each)).every(Boolean)
+    }),
+  )
+  if (valid.includes(false)) throw new Error("a key package is not rightly signed")
+}
+
+function leafOf(wire: Uint8Array): Signed {
   const message = decodeMlsMessage(wire)
   if (message.wireFormat !== wireFormats.keyPackage) throw new Error("no key package")
-  const { leafNode } = message.keyPackage
-  const content = new Writer()
-  content.opaque(new TextEncoder().encode("MLS 1.0 LeafNodeTBS"))
-  content.opaque(leafNodeTbs(leafNode))
+  return signedBy(leafNodeSignature(message.keyPackage.leafNode))
+}
+
+/** With the content as it is signed (§5.1.2). */
+function signedBy({ publicKey, label, content, signature }: SignatureToVerify): Signed {
+  const writer = new Writer()
+  writer.opaque(new TextEncoder().encode(`MLS 1.0 ${String(label)}`))
+  writer.opaque(content)
   return {
-    publicKey: leafNode.signatureKey.slice(),
-    content: new Uint8Array(content.finish()),
-    signature: leafNode.signature.slice(),
+    publicKey: publicKey.slice(),
+    content: new Uint8Array(writer.finish()),
+    signature: signature.slice(),
   }
 }

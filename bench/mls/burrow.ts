@@ -20,8 +20,12 @@ import {
   proposalTypes,
   wireFormats,
 } from "../../src/mls/index.ts"
+import { othersTurn } from "../../src/mls/batches.ts"
 import { createTreePrivate } from "../../src/mls/tree-private.ts"
 import { type Peer, said } from "./peer.ts"
+
+/** KeyPackages that are read at a time. */
+const PART = 512
 
 /** `given`: cryptography of suite 1 that is watched. */
 export async function burrow(given?: MlsCrypto): Promise<Peer<OwnKeyPackage, GroupState>> {
@@ -50,7 +54,12 @@ export async function burrow(given?: MlsCrypto): Promise<Peer<OwnKeyPackage, Gro
     },
     createGroup: (own, groupId) => createGroup(ctx, { groupId, keyPackage: own, extensions: [] }),
     async addMembers(state, keyPackages) {
-      const proposals = keyPackages.map(addOf)
+      const proposals: Proposal[] = []
+      for (const wire of keyPackages) {
+        proposals.push(addOf(wire))
+        // Whoever gets thousands reads them in parts too.
+        if (proposals.length % PART === 0) await othersTurn()
+      }
       const { next, commit, welcome } = await createCommit(ctx, state, { proposals })
       if (welcome === undefined) throw new Error("no Welcome")
       return { state: next, commit, welcome }

@@ -2,7 +2,7 @@
 
 import { appDataDictionary, applyAppDataUpdates } from "./app-data.ts"
 import { equalBytes, keyString } from "./bytes.ts"
-import { inTurns } from "./batches.ts"
+import { inTurns, ownStretch } from "./batches.ts"
 import { decode } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import {
@@ -59,7 +59,9 @@ export async function applyProposals(
   const { groupContext, tree } = state
   const removed = [...list.removes, ...list.selfRemoves].map((leaf) => removedMember(tree, leaf))
   checkTypes(tree, list, removed)
+  await ownStretch(list.adds)
   checkAdds(tree, list, removed)
+  await ownStretch(list.adds)
   checkPsks(ctx, state, list)
   // §12.1.5: "the version field is less than the protocol version in use".
   for (const { version } of list.reInits) {

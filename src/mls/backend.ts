@@ -1,6 +1,7 @@
 // RFC 9420 §5: a suite's cryptography, put together from hashing, HPKE and a back end that was seen to work.
 
 import type { BackEnd, KemBackEnd, SignatureBackEnd } from "./back-end.ts"
+import { ownStretch } from "./batches.ts"
 import { concatBytes } from "./bytes.ts"
 import { type BackEndChoice, chooseBackEnd } from "./choose-back-end.ts"
 import { type Encoder, Writer, encode, opaqueSize, withEncoded } from "./codec.ts"
@@ -57,6 +58,7 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
     async ({ publicKey, label, content, signature }: SignatureToVerify) => {
       const raw = signatures.decodeSignature(signature)
       if (raw === undefined || !signatures.isPublicKey(publicKey)) return false
+      await ownStretch(content)
       return check(publicKey, labelled(label, content), raw).catch(() => false)
     }
   const verify = verifyBy((...check) => scheme.verify(...check))
@@ -88,8 +90,12 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
         value,
         (input) => hashes.hash(input),
       ),
-    aeadSeal: (key, nonce, aad, plaintext) => aead.seal(key, nonce, aad, plaintext),
+    async aeadSeal(key, nonce, aad, plaintext) {
+      await ownStretch(plaintext)
+      return aead.seal(key, nonce, aad, plaintext)
+    },
     async aeadOpen(key, nonce, aad, ciphertext) {
+      await ownStretch(ciphertext)
       try {
         return await aead.open(key, nonce, aad, ciphertext)
       } catch {
@@ -101,6 +107,7 @@ export async function createCrypto(options: CryptoOptions): Promise<MlsCrypto> {
       // One engine's WebCrypto signs with the first 32 bytes of a longer key.
       if (!signatures.isPrivateKey(privateKey))
         throw new MlsError("misuse", `no private key of ${suite.signature.name}`, "5.1")
+      await ownStretch(content)
       return signatures.encodeSignature(await scheme.sign(privateKey, labelled(label, content)))
     },
     verify,

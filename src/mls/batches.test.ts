@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { atOnce, inBatches, inTurns } from "./batches.ts"
+import { atOnce, inBatches, inTurns, ownStretch } from "./batches.ts"
 
 /** Turns of the event loop while `run` goes on. */
 async function turnsDuring(run: () => Promise<unknown>): Promise<number> {
@@ -41,4 +41,14 @@ test("work in parts gives the same in turns and at once", async () => {
   expect(atOnce(parts())).toBe("done")
   expect(await turnsDuring(() => inTurns(parts()))).toBeGreaterThanOrEqual(2)
   expect(await inTurns(parts())).toBe("done")
+})
+
+test("before what is long, and not before what is short, others have a turn", async () => {
+  const items = (length: number) => Array.from({ length }, () => undefined)
+  for (const long of [new Uint8Array(2 ** 20), items(2 ** 12)]) {
+    expect(await turnsDuring(() => ownStretch(long))).toBeGreaterThan(0)
+  }
+  for (const short of [new Uint8Array(2 ** 19), items(2 ** 11)]) {
+    expect(await turnsDuring(() => ownStretch(short))).toBe(0)
+  }
 })

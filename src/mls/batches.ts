@@ -67,6 +67,18 @@ export async function inTurns<T>(work: Generator<unknown, T>): Promise<T> {
   }
 }
 
+/** Bytes, or items of a list, that one operation takes milliseconds for. */
+const LONG = 2 ** 20
+const MANY = 2 ** 12
+
+/**
+ * Before an operation that can't be done in parts. If it takes long it is a stretch of its own, and what was before it
+ * another one.
+ */
+export async function ownStretch(on: Uint8Array | readonly unknown[]): Promise<void> {
+  if (on.length >= (on instanceof Uint8Array ? LONG : MANY)) await othersTurn()
+}
+
 /**
  * One turn of the event loop. Awaiting cryptography is none: an engine may have the result at once, and then goes on with
  * nothing but what awaited it.

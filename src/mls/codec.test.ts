@@ -48,6 +48,17 @@ describe("values", () => {
     )
   })
 
+  test("a vector written in parts is the same", () => {
+    const items = Array.from({ length: 5000 }, (_, i) => i)
+    const item = (writer: Writer, value: number) => writer.u16(value)
+    const inParts = new Writer()
+    const parts = inParts.vectorInParts(items, item)
+    expect([...parts]).toHaveLength(2)
+    expect(inParts.finish()).toEqual(
+      encode((writer, value: number[]) => writer.vector(value, item), items),
+    )
+  })
+
   test("a vector is not allocated before its bytes are there", () => {
     const claim = bytes("bfffffff")
     expect(() => new Reader(claim).opaque()).toThrow(MlsError)

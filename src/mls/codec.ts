@@ -10,6 +10,9 @@ export type Decoder<T> = (reader: Reader) => T
 /** The largest length that a variable-length vector can have (§2.1.2). */
 const MAX_VECTOR_LENGTH = 0x3fffffff
 
+/** Items that are written at a time. */
+const PART = 2048
+
 const malformed = (message: string) => new MlsError("decode", message, "2.1")
 
 /** A cursor over received bytes. Slices are views: the input must not be changed afterwards. */
@@ -189,9 +192,29 @@ export class Writer {
   }
 
   vector<T>(items: Iterable<T>, item: Encoder<T>): void {
+    const start = this.#beginVector()
+    for (const value of items) item(this, value)
+    this.#endVector(start)
+  }
+
+  /** The same of many items, in parts. Yields between them. */
+  *vectorInParts<T>(items: readonly T[], item: Encoder<T>): Generator<undefined> {
+    const start = this.#beginVector()
+    for (const [i, value] of items.entries()) {
+      if (i > 0 && i % PART === 0) yield
+      item(this, value)
+    }
+    this.#endVector(start)
+  }
+
+  /** Leaves one byte for the length, and gives its place. */
+  #beginVector(): number {
     const start = this.#length
     this.u8(0)
-    for (const value of items) item(this, value)
+    return start
+  }
+
+  #endVector(start: number): void {
     const length = this.#length - start - 1
     // The length is known now, and may need more room than the one byte that was left for it.
     const more = prefixSize(length) - 1

@@ -1,6 +1,7 @@
 // RFC 9420 §12.4: a member creates a commit.
 
 import { type AppliedProposals, applyProposals } from "./apply-proposals.ts"
+import { ownStretch } from "./batches.ts"
 import { bytesToHex } from "./bytes.ts"
 import { buildCommit } from "./commit-build.ts"
 import { summarize } from "./commit-summary.ts"
@@ -145,6 +146,7 @@ async function collect(
     const proposals = [...items.filter((item) => !isUpdate(item)), ...items.filter(isUpdate)]
     const committed = resolveProposals(state.proposals, proposals, memberSender(state))
     const list = sortProposals(committed)
+    await ownStretch(proposals)
     validateMemberList(list, state.ownLeafIndex)
     return { proposals, list, applied: await applyProposals(ctx, state, list) }
   }

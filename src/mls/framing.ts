@@ -1,14 +1,15 @@
 // RFC 9420 §6: framed content and what authenticates it.
 
+import { atOnce, inTurns } from "./batches.ts"
 import { type Decoder, type Encoder, Writer } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type GroupContext, encodeGroupContext } from "./key-schedule.ts"
 import {
   type Commit,
   type Proposal,
+  commitEncoding,
   decodeCommit,
   decodeProposal,
-  encodeCommit,
   encodeProposal,
 } from "./proposal-codec.ts"
 import { contentTypes, protocolVersions, senderTypes, wireFormats } from "./registry.ts"
@@ -74,9 +75,13 @@ export const decodeSender: Decoder<Sender> = (reader) => {
 
 /** The body alone, as in `PrivateMessageContent`. */
 export const encodeBody: Encoder<FramedBody> = (writer, value) => {
+  atOnce(bodyEncoding(writer, value))
+}
+
+function* bodyEncoding(writer: Writer, value: FramedBody): Generator<undefined> {
   if (value.contentType === contentTypes.application) writer.opaque(value.applicationData)
   else if (value.contentType === contentTypes.proposal) encodeProposal(writer, value.proposal)
-  else encodeCommit(writer, value.commit)
+  else yield* commitEncoding(writer, value.commit)
 }
 
 export function bodyDecoder(contentType: ContentType): Decoder<FramedBody> {
@@ -103,16 +108,17 @@ const encoded = new WeakMap<FramedContent, Uint8Array>()
 
 export const encodeFramedContent: Encoder<FramedContent> = (writer, value) => {
   const known = encoded.get(value)
-  if (known !== undefined) {
-    writer.fixed(known)
-    return
-  }
+  if (known === undefined) atOnce(framedContentEncoding(writer, value))
+  else writer.fixed(known)
+}
+
+function* framedContentEncoding(writer: Writer, value: FramedContent): Generator<undefined> {
   writer.opaque(value.groupId)
   writer.u64(value.epoch)
   encodeSender(writer, value.sender)
   writer.opaque(value.authenticatedData)
   writer.u8(value.contentType)
-  encodeBody(writer, value)
+  yield* bodyEncoding(writer, value)
 }
 
 /** About how long the encoding of a Commit that adds many will be: what grows to that leaves as much behind. */
@@ -125,10 +131,10 @@ function sizeHint(content: FramedContent): number | undefined {
 const MANY = 64
 const SIZE_OF_PROPOSAL = 400
 
-/** Content whose encoding is kept. */
-export function withEncoding(content: FramedContent): FramedContent {
+/** Content whose encoding is kept. What is long is encoded in turns with others. */
+export async function withEncoding(content: FramedContent): Promise<FramedContent> {
   const writer = new Writer(sizeHint(content))
-  encodeFramedContent(writer, content)
+  await inTurns(framedContentEncoding(writer, content))
   encoded.set(content, writer.view())
   return content
 }

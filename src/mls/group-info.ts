@@ -1,6 +1,6 @@
 // RFC 9420 §12.4.3: GroupInfo, what a group says of itself to those who join, and the Welcome that carries it.
 
-import { inBatches } from "./batches.ts"
+import { inBatches, inTurns } from "./batches.ts"
 import { packed } from "./bytes.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
@@ -12,12 +12,13 @@ import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
 import { requireActive } from "./member-message.ts"
 import { encodeMlsMessage } from "./message.ts"
 import type { PreSharedKeyId } from "./psk.ts"
-import { encodeRatchetTree } from "./ratchet-tree-codec.ts"
+import { encodeRatchetTree, ratchetTreeEncoding } from "./ratchet-tree-codec.ts"
 import { extensionTypes, labels, wireFormats } from "./registry.ts"
 import {
   type GroupInfo,
   encodeGroupInfo,
   encodeGroupSecrets,
+  groupInfoSize,
   groupInfoTbs,
 } from "./welcome-codec.ts"
 
@@ -36,7 +37,7 @@ export async function exportGroupInfo(
   requireActive(state)
   const extensions = [
     ...(options.externalPub ? [await externalPub(ctx.crypto, state)] : []),
-    ...(options.ratchetTree ? [ratchetTree(state)] : []),
+    ...(options.ratchetTree ? [await ratchetTree(state)] : []),
     ...(options.extensions ?? []),
   ]
   const groupInfo = await signGroupInfo(ctx.crypto, state, extensions)
@@ -107,12 +108,13 @@ export async function createWelcome(
 async function sealGroupInfo(crypto: MlsCrypto, contents: WelcomeContents): Promise<Uint8Array> {
   const { next, joinerSecret, pskSecret } = contents
   const extensions = [
-    ...(contents.withRatchetTree ? [ratchetTree(next)] : []),
+    ...(contents.withRatchetTree ? [await ratchetTree(next)] : []),
     ...contents.extensions,
   ]
   const groupInfo = await signGroupInfo(crypto, next, extensions)
   const { key, nonce } = welcomeKey(crypto, welcomeSecret(crypto, { joinerSecret, pskSecret }))
-  return crypto.aeadSeal(key, nonce, new Uint8Array(), encode(encodeGroupInfo, groupInfo))
+  const bytes = encode(encodeGroupInfo, groupInfo, groupInfoSize(groupInfo))
+  return crypto.aeadSeal(key, nonce, new Uint8Array(), bytes)
 }
 
 async function signGroupInfo(
@@ -133,8 +135,8 @@ export function exportRatchetTree(state: GroupState): Uint8Array {
   return encodeRatchetTree(state.tree)
 }
 
-function ratchetTree(state: GroupState): Extension {
-  return { type: extensionTypes.ratchetTree, data: exportRatchetTree(state) }
+async function ratchetTree({ tree }: GroupState): Promise<Extension> {
+  return { type: extensionTypes.ratchetTree, data: await inTurns(ratchetTreeEncoding(tree)) }
 }
 
 async function externalPub(crypto: MlsCrypto, state: GroupState): Promise<Extension> {

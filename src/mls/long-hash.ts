@@ -1,6 +1,7 @@
 // RFC 9420 §5.1: hashes of what may be long, a large group's Welcome or Commit: WebCrypto's, where it is there.
 
 import { source } from "./back-end-webcrypto.ts"
+import { ownStretch } from "./batches.ts"
 import { concatBytes } from "./bytes.ts"
 import type { LongHashFunctions } from "./crypto.ts"
 import type { HashFunctions } from "./primitives.ts"
@@ -19,13 +20,17 @@ export function longHashFunctions(
   native: boolean,
 ): LongHashFunctions {
   const longHash = async (data: Uint8Array) => {
+    await ownStretch(data)
     if (!native || data.length < LONG) return hash(data)
     return new Uint8Array(await crypto.subtle.digest(name, source(data)))
   }
   return {
     longHash,
     async longMac(key, data) {
-      if (!native || data.length < LONG) return mac(key, data)
+      if (!native || data.length < LONG) {
+        await ownStretch(data)
+        return mac(key, data)
+      }
       // RFC 2104 §2: H(K XOR opad, H(K XOR ipad, text)).
       const block = new Uint8Array(BLOCK[name])
       block.set(key.length > block.length ? hash(key) : key)

@@ -40,7 +40,7 @@ export async function signContent(
   const { groupContext, sender, wireFormat, authenticatedData = new Uint8Array() } = signing
   requireSafeAad(groupContext.extensions, authenticatedData)
   const { groupId, epoch } = groupContext
-  const content = withEncoding({ groupId, epoch, sender, authenticatedData, ...signing.body })
+  const content = await withEncoding({ groupId, epoch, sender, authenticatedData, ...signing.body })
   const tbs = framedContentTbs(wireFormat, content, groupContext)
   const signature = await crypto.sign(signing.signaturePrivateKey, labels.framedContentTbs, tbs)
   return { wireFormat, content, auth: { signature, confirmationTag: undefined } }

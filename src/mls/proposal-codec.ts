@@ -8,7 +8,8 @@ import {
   encodeAppDataUpdate,
   encodeAppEphemeral,
 } from "./app-data.ts"
-import type { Decoder, Encoder } from "./codec.ts"
+import { atOnce } from "./batches.ts"
+import type { Decoder, Encoder, Writer } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { type Extension, decodeExtensions, encodeExtensions } from "./extensions.ts"
 import { type KeyPackage, decodeKeyPackage, encodeKeyPackage } from "./key-package.ts"
@@ -146,9 +147,14 @@ export interface Commit {
   readonly path: UpdatePath | undefined
 }
 
-export const encodeCommit: Encoder<Commit> = (writer, value) => {
-  writer.vector(value.proposals, encodeProposalOrRef)
+/** Writes it in parts: a commit may add thousands. Yields between them. */
+export function* commitEncoding(writer: Writer, value: Commit): Generator<undefined> {
+  yield* writer.vectorInParts(value.proposals, encodeProposalOrRef)
   writer.optional(value.path, encodeUpdatePath)
+}
+
+export const encodeCommit: Encoder<Commit> = (writer, value) => {
+  atOnce(commitEncoding(writer, value))
 }
 
 export const decodeCommit: Decoder<Commit> = (reader) => ({

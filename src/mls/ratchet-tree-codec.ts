@@ -12,24 +12,37 @@ import { nodeIndex, nodeWidth } from "./tree-math.ts"
 
 /** Leaves of the largest tree that is read, unless the caller says otherwise. */
 const MAX_LEAVES = 2 ** 17
-/** Nodes that are read at a time. */
+/** Nodes that are read or written at a time. */
 const PART = 4096
 
 /** The data of a ratchet_tree extension: `optional<Node> ratchet_tree<V>`, blanks at its end left out. */
 export function encodeRatchetTree(tree: RatchetTree): Uint8Array {
+  return atOnce(ratchetTreeEncoding(tree))
+}
+
+/** The same in parts. Yields between them. */
+export function* ratchetTreeEncoding(tree: RatchetTree): Generator<undefined, Uint8Array> {
   let length = tree.cells.length
   while (length > 0 && tree.cell(nodeIndex(length - 1)).bytes === undefined) length--
-  const nodes = new Writer()
+  let size = 0
+  for (let i = 0; i < length; i++) size += nodeSize(tree.cell(nodeIndex(i)))
+  // Long enough at once: what grows to megabytes is copied again and again.
+  const writer = new Writer(size + 4)
+  writer.varint(size)
   for (let i = 0; i < length; i++) {
+    if (i > 0 && i % PART === 0) yield
     const { bytes } = tree.cell(nodeIndex(i))
-    nodes.u8(bytes === undefined ? 0 : 1)
+    writer.u8(bytes === undefined ? 0 : 1)
     if (bytes === undefined) continue
-    nodes.u8(i % 2 === 0 ? nodeTypes.leaf : nodeTypes.parent)
-    nodes.fixed(bytes)
+    writer.u8(i % 2 === 0 ? nodeTypes.leaf : nodeTypes.parent)
+    writer.fixed(bytes)
   }
-  const writer = new Writer()
-  writer.opaque(nodes.view())
-  return writer.finish()
+  return writer.view()
+}
+
+/** Bytes of an `optional<Node>`. */
+function nodeSize({ bytes }: Cell): number {
+  return bytes === undefined ? 1 : 2 + bytes.length
 }
 
 /**

@@ -1,6 +1,6 @@
 // RFC 9420 §12.4.3, §12.4.3.1: GroupInfo, GroupSecrets and Welcome as bytes.
 
-import { type Decoder, type Encoder, encode } from "./codec.ts"
+import { type Decoder, type Encoder, Writer } from "./codec.ts"
 import type { HpkeCiphertext } from "./crypto.ts"
 import { type Extension, decodeExtensions, encodeExtensions } from "./extensions.ts"
 import { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
@@ -49,13 +49,22 @@ export const encodeGroupInfo: Encoder<GroupInfo> = (writer, value) => {
   writer.opaque(value.signature)
 }
 
-export const decodeGroupInfo: Decoder<GroupInfo> = (reader) => ({
-  groupContext: decodeGroupContext(reader),
-  extensions: decodeExtensions(reader),
-  confirmationTag: reader.opaque(),
-  signer: reader.u32(),
-  signature: reader.opaque(),
-})
+/** What the signature of a received GroupInfo covers, for as long as it lives: with a large group's tree it is long. */
+const signedBytes = new WeakMap<GroupInfoTbs, Uint8Array>()
+
+export const decodeGroupInfo: Decoder<GroupInfo> = (reader) => {
+  const start = reader.offset
+  const content: GroupInfoTbs = {
+    groupContext: decodeGroupContext(reader),
+    extensions: decodeExtensions(reader),
+    confirmationTag: reader.opaque(),
+    signer: reader.u32(),
+  }
+  const tbs = reader.bytes.subarray(start, reader.offset)
+  const groupInfo: GroupInfo = { ...content, signature: reader.opaque() }
+  signedBytes.set(groupInfo, tbs)
+  return groupInfo
+}
 
 const encodePathSecret: Encoder<Uint8Array> = (writer, value) => writer.opaque(value)
 const decodePathSecret: Decoder<Uint8Array> = (reader) => reader.opaque()
@@ -95,7 +104,17 @@ export const decodeWelcome: Decoder<Welcome> = (reader) => ({
   encryptedGroupInfo: reader.opaque(),
 })
 
-/** The bytes that a GroupInfo's signature covers. */
+/** The bytes that a GroupInfo's signature covers: of one that was received, as they came. */
 export function groupInfoTbs(value: GroupInfoTbs): Uint8Array {
-  return encode(encodeGroupInfoTbs, value)
+  const known = signedBytes.get(value)
+  if (known !== undefined) return known
+  const writer = new Writer(groupInfoSize(value))
+  encodeGroupInfoTbs(writer, value)
+  return writer.view()
+}
+
+/** About how many bytes a GroupInfo has. */
+export function groupInfoSize({ extensions, groupContext }: GroupInfoTbs): number {
+  const all = [...extensions, ...groupContext.extensions]
+  return all.reduce((size, { data }) => size + data.length + 8, 512)
 }

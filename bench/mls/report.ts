@@ -93,6 +93,6 @@ export function largeTable(steps: readonly LargeStep[]): string {
 const count = (value: number) => value.toLocaleString("en")
 
 function milliseconds(value: number): string {
-  if (value >= 100) return count(Math.round(value))
+  if (value >= 99.5) return count(Math.round(value))
   return value.toPrecision(2)
 }

@@ -38,8 +38,10 @@ export async function performEffects(
 ): Promise<void> {
   const delivered = effects.flatMap((effect) => (effect.type === "deliver" ? [effect.event] : []))
   const noted = effects.flatMap((effect) => (effect.type === "notify" ? [effect.commitDigest] : []))
-  await ports.timeline.foresee(draft, group.groupId, delivered)
-  await ports.timeline.foreseeNotices(draft, group.groupId, noted)
+  await Promise.all([
+    ports.timeline.foresee(draft, group.groupId, delivered),
+    ports.timeline.foreseeNotices(draft, group.groupId, noted),
+  ])
   for (const effect of effects) await perform(draft, group.groupId, effect, ports)
   ports.welcomes.prune(draft, group)
 }

@@ -55,6 +55,8 @@ export interface ClientOptions {
   readonly extension?: Extension
   /** Checks events in another thread. */
   readonly elsewhere?: FrameCheck
+  /** One turn of the event loop, where the thread has others to serve. */
+  readonly othersTurn?: () => Promise<void>
   readonly log?: Log
   /** Tests only: stands in for the Marmot engine. */
   readonly engine?: Engine
@@ -394,7 +396,7 @@ export class Client implements ClientApi {
 
   async #run(account: Account): Promise<Running> {
     const { WebSocket, defaultRelays, log, engine, elsewhere } = this.#options
-    const { timers = systemTimers, media } = this.#options
+    const { timers = systemTimers, media, othersTurn } = this.#options
     const store = this.#store
     const crypto = this.#crypto
     if (store === undefined || crypto === undefined) {
@@ -415,6 +417,7 @@ export class Client implements ClientApi {
         log: log ?? (() => undefined),
         now: () => this.#now(),
         random: this.#random,
+        othersTurn,
       },
     })
     this.#running = {

@@ -120,8 +120,8 @@ export class Groups {
 
   /** One engine step, drafted. Gives the effects, which are drafted already. */
   async apply(draft: Draft, groupId: string, input: GroupInput): Promise<readonly Effect[]> {
-    const { engine, crypto, random } = this.#options.world
-    const env = { crypto, now: draft.now, random }
+    const { engine, crypto, random, othersTurn } = this.#options.world
+    const env = { crypto, now: draft.now, random, othersTurn }
     const step = await engine.apply(this.require(groupId, draft), input, env)
     const { group, effects, released = [] } = step
     await this.adopt(draft, group, effects)

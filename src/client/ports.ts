@@ -34,6 +34,8 @@ export interface World {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
+  /** One turn of the event loop, where the thread has others to serve. */
+  readonly othersTurn?: (() => Promise<void>) | undefined
 }
 
 /** A browser extension, or `undefined` where there can be none (the headless client). */

@@ -24,6 +24,21 @@ const timers = {
   clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
 }
 
+/**
+ * WebCrypto's results are there at once in some engines, so that to await them never gives the thread away. Timers would
+ * wait for milliseconds.
+ */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(undefined)
+  })
+}
+
 const helper = new FrameHelper(timers)
 const helpers = new HelperSource(helper)
 const bridge = new ExtensionBridge(timers)
@@ -40,6 +55,7 @@ function start({ relays, blossom }: Hello): Promise<ClientApi> {
     media: { fetch: (url, init) => fetch(url, init), servers: blossom },
     extension: bridge,
     elsewhere: helper,
+    othersTurn,
     timers,
   }).catch((error: unknown) => {
     client = undefined

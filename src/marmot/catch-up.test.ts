@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import { encryptApplication } from "../mls/index.ts"
 import { chatEvent, encodeAppEvent } from "./app-event.ts"
 import { sealed } from "./crafted.fixture.ts"
+import { apply } from "./engine.ts"
 import { type Member, stateOf, worldOf, type World } from "./engine.fixture.ts"
 import type { Effect } from "./engine-types.ts"
 import { isOutrun } from "./group-view.ts"
@@ -61,6 +62,23 @@ async function takeStored(member: Member, sizes: readonly number[]): Promise<rea
   }
   return effects
 }
+
+test("in a long step others have their turn, and it ends as it would without", async () => {
+  const { world, absent, present } = await month("turns", 40)
+  const events = absent.missing
+  const untilNow = { type: "events", events, areStored: true } as const
+  let turns = 0
+  const othersTurn = async () => {
+    turns++
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  }
+  const step = await apply(absent.group, untilNow, { ...world.env, othersTurn })
+  expect(events.length).toBeGreaterThan(128)
+  expect(turns).toBe(Math.floor(events.length / 64))
+  const { group } = await apply(present.group, untilNow, world.env)
+  expect(step.group.tip).toBe(group.tip)
+  expect([...step.group.apps.keys()]).toEqual([...group.apps.keys()])
+})
 
 const sorted = (lines: readonly string[]) => [...lines].sort()
 

@@ -14,6 +14,8 @@ export interface EngineEnv {
   readonly now: number
   /** Fresh random bytes. */
   readonly random: (length: number) => Uint8Array
+  /** Resolves when others have had their turn in the thread: awaited now and then in a step of many events. */
+  readonly othersTurn?: (() => Promise<void>) | undefined
 }
 
 /** One account on one device: its MLS signature key and the proof that the account authorised that key. */

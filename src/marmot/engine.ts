@@ -64,6 +64,9 @@ function nextStep(group: MarmotGroup): number | undefined {
   return times.length === 0 ? undefined : Math.min(...times)
 }
 
+/** Events of one step after which others have their turn: some tens of milliseconds. */
+const AT_A_STRETCH = 64
+
 async function take(t: Transition, input: GroupInput): Promise<void> {
   switch (input.type) {
     case "event":
@@ -73,9 +76,10 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
       t.isCatchingUp = input.areStored
       t.isNews = !input.areStored
       t.ahead = new Ahead(input.events)
-      for (const event of input.events) {
+      for (const [i, event] of input.events.entries()) {
         t.ahead.advance()
         await receive(t, event)
+        if (i % AT_A_STRETCH === AT_A_STRETCH - 1) await t.env.othersTurn?.()
       }
       t.ahead = undefined
       return

@@ -1,9 +1,10 @@
 // RFC 9420 §12.1, §12.3: each proposal's own rules, and what a commit's proposals make of the group.
 
 import { appDataDictionary, applyAppDataUpdates } from "./app-data.ts"
-import { equalBytes, keyString } from "./bytes.ts"
+import { bytesToHex, equalBytes, keyString } from "./bytes.ts"
 import { inTurns, ownStretch } from "./batches.ts"
-import { decode } from "./codec.ts"
+import { decode, encode } from "./codec.ts"
+import { encodeCredential } from "./credential.ts"
 import { MlsError } from "./error.ts"
 import {
   type Extension,
@@ -11,7 +12,7 @@ import {
   findExtension,
   requireUniqueExtensions,
 } from "./extensions.ts"
-import type { GroupState, MlsContext, RemovedMember } from "./group-types.ts"
+import type { AuthenticationService, GroupState, MlsContext, RemovedMember } from "./group-types.ts"
 import { type LeafNode, leafNodeSignature } from "./leaf-node.ts"
 import type { ProposalList } from "./proposals.ts"
 import { extensionTypes, proposalTypes, protocolVersions } from "./registry.ts"
@@ -279,7 +280,30 @@ export async function authenticate(
 ): Promise<void> {
   await ctx.auth?.validate(leaf.credential, leaf.signatureKey, leaf)
   if (replaced === undefined || ctx.auth?.validSuccessor === undefined) return
-  if (!(await ctx.auth.validSuccessor(replaced, leaf))) {
+  requireSuccessor(await ctx.auth.validSuccessor(replaced, leaf))
+}
+
+/**
+ * §12.4.3.2: as `authenticate`, of one who joins again and removes its former leaf. A service that has nothing to say
+ * about successors leaves that to the same member: else whoever has the GroupInfo could remove anybody.
+ */
+export async function authenticateRejoining(
+  ctx: MlsContext,
+  leaf: LeafNode,
+  former: LeafNode,
+): Promise<void> {
+  await authenticate(ctx, leaf, former)
+  if (ctx.auth?.validSuccessor !== undefined) return
+  requireSuccessor(memberIdOf(ctx.auth, leaf) === memberIdOf(ctx.auth, former))
+}
+
+/** Whom a leaf presents: as the service says, or by its credential. */
+export function memberIdOf(auth: AuthenticationService | undefined, leaf: LeafNode): string {
+  return auth?.memberId?.(leaf) ?? bytesToHex(encode(encodeCredential, leaf.credential))
+}
+
+function requireSuccessor(accepted: boolean): void {
+  if (!accepted) {
     throw new MlsError("credential_successor", "the credential is no successor", "5.3.1")
   }
 }

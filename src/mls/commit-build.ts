@@ -1,6 +1,6 @@
 // RFC 9420 §12.4.1: a commit is made, by a member or by one who joins with it.
 
-import { type AppliedProposals, authenticate } from "./apply-proposals.ts"
+import { type AppliedProposals, authenticate, authenticateRejoining } from "./apply-proposals.ts"
 import { inTurns } from "./batches.ts"
 import { encode } from "./codec.ts"
 import { type NewEpoch, deriveEpoch, provisionalContext } from "./epoch.ts"
@@ -11,7 +11,7 @@ import type { LeafNode } from "./leaf-node.ts"
 import { signContent } from "./member-message.ts"
 import type { ProposalOrRef } from "./proposal-codec.ts"
 import type { Psk } from "./psk.ts"
-import { contentTypes } from "./registry.ts"
+import { contentTypes, senderTypes } from "./registry.ts"
 import type { RatchetTree } from "./tree.ts"
 import { type NewPath, type PreparedPath, prepareUpdatePath, sealUpdatePath } from "./treekem.ts"
 import { leafChecksInTree, validateLeafNode } from "./validate-leaf.ts"
@@ -57,7 +57,10 @@ export async function buildCommit(ctx: MlsContext, plan: CommitPlan): Promise<Bu
   const { extensions } = applied
   if (path !== undefined) {
     validateLeafNode(crypto, path.leafNode, { source: "commit", groupExtensions: extensions })
-    await authenticate(ctx, path.leafNode, plan.replaced)
+    const { sender, replaced } = plan
+    const rejoins = replaced !== undefined && sender.senderType === senderTypes.newMemberCommit
+    if (rejoins) await authenticateRejoining(ctx, path.leafNode, replaced)
+    else await authenticate(ctx, path.leafNode, replaced)
   }
   const committer = path === undefined ? [] : [path.treePrivate.leafIndex]
   await inTurns(leafChecksInTree(tree, [...applied.touched, ...committer]))

@@ -1,6 +1,11 @@
 // RFC 9420 §12.4.2: a member processes another's commit.
 
-import { type AppliedProposals, applyProposals, authenticate } from "./apply-proposals.ts"
+import {
+  type AppliedProposals,
+  applyProposals,
+  authenticate,
+  authenticateRejoining,
+} from "./apply-proposals.ts"
 import { inTurns } from "./batches.ts"
 import { constantTimeEqual } from "./bytes.ts"
 import { encode } from "./codec.ts"
@@ -152,7 +157,8 @@ async function checkPathLeaf(
   })
   const check = leafNodeSignature(path.leafNode, { groupId, leafIndex: committer })
   await verifyLeafSignatures(ctx.crypto, [{ leafIndex: committer, check }])
-  await authenticate(ctx, path.leafNode, replaced)
+  if (external && replaced) await authenticateRejoining(ctx, path.leafNode, replaced)
+  else await authenticate(ctx, path.leafNode, replaced)
 }
 
 interface OwnKeys {

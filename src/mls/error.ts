@@ -198,7 +198,7 @@ export type MlsErrorCode =
   | "external_commit_reference"
   /** The authentication service refused a credential (§5.3.1). */
   | "credential_rejected"
-  /** The authentication service refused a credential as the successor of another (§5.3.1). */
+  /** The authentication service refused a credential as the successor of another (§5.3.1); or, without its word, an external commit removes somebody else. */
   | "credential_successor"
   /** A commit of our own Update, whose private keys this state does not hold. */
   | "own_update_keys"

@@ -105,6 +105,17 @@ describe.each(backends)("external commits, %s", (backend: Backend) => {
       "credential_successor",
     )
   })
+  test("resync: nobody removes another member by joining", async () => {
+    const another = { ...joining, resync: leafIndex(1) }
+    expect(await codeOf(() => joinByExternalCommit(ctx, another))).toBe("credential_successor")
+    // Made by one who does not look.
+    const careless = { ...ctx, auth: { validate: () => undefined, validSuccessor: () => true } }
+    const { commit } = await joinByExternalCommit(careless, another)
+    expect(await codeOf(() => processMessage(ctx, inside, commit))).toBe("credential_successor")
+    const knowing = { ...ctx, auth: { validate: () => undefined, memberId: () => "the same" } }
+    const result = await processMessage(knowing, inside, commit)
+    expect(result.kind === "commit" && result.next).toBeDefined()
+  })
   test("SelfRemove by reference, AppDataUpdate and a PSK come along", async () => {
     const secret = new Uint8Array(32).fill(4)
     const knowing = { ...ctx, psks: { psk: () => secret } }

@@ -64,11 +64,14 @@ export interface AuthenticationService {
     signaturePublicKey: Uint8Array,
     leafNode: LeafNode | undefined,
   ): Promise<void> | void
-  /** May `next` replace `current` in the same leaf (§5.3.1)? Default: any credential that `validate` accepts. */
+  /**
+   * May `next` replace `current` (§5.3.1), in the same leaf or by an external commit that removes `current`? Default: any
+   * credential that `validate` accepts, and in an external commit only the same member's (`memberId`).
+   */
   validSuccessor?(current: LeafNode, next: LeafNode): Promise<boolean> | boolean
   /**
-   * Whom a leaf presents, for comparing the members of two groups (§11.2, §11.3; identifiers of §5.3.3). Default:
-   * the bytes of its credential.
+   * Whom a leaf presents (identifiers of §5.3.3), for comparing the members of two groups (§11.2, §11.3) and one who
+   * joins again with its former leaf (§12.4.3.2). Default: the bytes of its credential.
    */
   memberId?(leafNode: LeafNode): string
 }

@@ -1,9 +1,9 @@
 // RFC 9420 §11.2, §11.3: groups that follow another one, by reinitialisation or by branching.
 
-import { bytesToHex, equalBytes } from "./bytes.ts"
+import { memberIdOf } from "./apply-proposals.ts"
+import { equalBytes } from "./bytes.ts"
 import { encode } from "./codec.ts"
 import { createCommit } from "./commit-create.ts"
-import { encodeCredential } from "./credential.ts"
 import { MlsError } from "./error.ts"
 import { encodeExtensions } from "./extensions.ts"
 import { createGroup } from "./group.ts"
@@ -176,8 +176,8 @@ function requireSubset(
   old: RatchetTree,
   leaves: readonly LeafNode[],
 ): void {
-  const known = new Set([...nonBlankLeaves(old)].map((member) => idOf(auth, member.leafNode)))
-  if (!leaves.every((leaf) => known.has(idOf(auth, leaf)))) {
+  const known = new Set([...nonBlankLeaves(old)].map((member) => memberIdOf(auth, member.leafNode)))
+  if (!leaves.every((leaf) => known.has(memberIdOf(auth, leaf)))) {
     const message = "a member of the branch is none of the old group"
     throw new MlsError("successor_members", message, "11.3")
   }
@@ -189,14 +189,10 @@ function requireSuperset(
   old: RatchetTree,
   leaves: readonly LeafNode[],
 ): void {
-  const present = new Set(leaves.map((leaf) => idOf(auth, leaf)))
+  const present = new Set(leaves.map((leaf) => memberIdOf(auth, leaf)))
   for (const member of nonBlankLeaves(old)) {
-    if (present.has(idOf(auth, member.leafNode))) continue
+    if (present.has(memberIdOf(auth, member.leafNode))) continue
     const message = "a member of the old group is missing"
     throw new MlsError("successor_members", message, "12.4.3.1")
   }
-}
-
-function idOf(auth: AuthenticationService | undefined, leaf: LeafNode): string {
-  return auth?.memberId?.(leaf) ?? bytesToHex(encode(encodeCredential, leaf.credential))
 }

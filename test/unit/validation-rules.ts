@@ -337,7 +337,7 @@ export const validationRules: readonly Rule[] = [
     [
       "a Remove of somebody else",
       "credential_successor",
-      "resync: the former leaf goes with the same commit",
+      "resync: nobody removes another member by joining",
     ],
     [
       "a Remove of no member",

@@ -17,17 +17,20 @@ export const componentIds = {
 /** `ComponentData` by component id, ascending. */
 export type AppDataDictionary = ReadonlyMap<number, Uint8Array>
 
+/** `AppDataUpdate` (§4.7). */
 export interface AppDataUpdate {
   readonly componentId: number
   /** The bytes of an `update`; `undefined` for `remove`. */
   readonly update: Uint8Array | undefined
 }
 
+/** `AppEphemeral` (§4.8). */
 export interface AppEphemeral {
   readonly componentId: number
   readonly data: Uint8Array
 }
 
+/** `SafeAADItem` (§4.9). */
 export interface SafeAadItem {
   readonly componentId: number
   readonly data: Uint8Array

@@ -15,6 +15,7 @@ import { labels } from "./registry.ts"
 import { signatureRules } from "./signature-rules.ts"
 import type { CipherSuite } from "./suites.ts"
 
+/** For which suite, on what, and with whose randomness. */
 export interface CryptoOptions {
   readonly suite: CipherSuite
   /** "auto" (default): WebCrypto for each algorithm on which a self-test succeeds, else noble. Or one of the caller's. */

@@ -3,6 +3,7 @@
 
 import type { CipherSuite } from "./suites.ts"
 
+/** Raw bytes, as the algorithm's standard has them. For a KEM of §7.1 of RFC 9180 its serialised keys. */
 export interface KeyPair {
   readonly publicKey: Uint8Array
   readonly privateKey: Uint8Array
@@ -37,6 +38,7 @@ export interface LongHashFunctions {
   longMac(key: Uint8Array, data: Uint8Array): Promise<Uint8Array>
 }
 
+/** All cryptography of one cipher suite (§5.1), on the back end that `createCrypto` chose. It has no state of any group. */
 export interface MlsCrypto extends LongHashFunctions {
   readonly suite: CipherSuite
   /** "webcrypto" if any part of it is on WebCrypto. */

@@ -21,6 +21,7 @@ interface ResumptionSecret {
   readonly secret: Uint8Array
 }
 
+/** How much of the past a window keeps. */
 export interface EpochRetention {
   /** Past epochs whose messages can be read. Default 3: forward secrecy begins that many epochs back. */
   readonly epochs?: number
@@ -49,6 +50,7 @@ export function advanceEpoch(
   }
 }
 
+/** A message's meaning, and the window after it. */
 export interface ProcessedInWindow {
   readonly processed: Processed
   /** With the state that was changed. A commit changes nothing here: the caller advances, or does not. */

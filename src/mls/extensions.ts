@@ -73,12 +73,14 @@ export const encodeTypes: Encoder<readonly number[]> = (writer, value) => {
 }
 export const decodeTypes: Decoder<readonly number[]> = (reader) => reader.vector(decodeType)
 
+/** `RequiredCapabilities` (§11.1), the data of a required_capabilities extension. */
 export const encodeRequiredCapabilities: Encoder<RequiredCapabilities> = (writer, value) => {
   encodeTypes(writer, value.extensions)
   encodeTypes(writer, value.proposals)
   encodeTypes(writer, value.credentials)
 }
 
+/** Throws `MlsError` `decode`. */
 export const decodeRequiredCapabilities: Decoder<RequiredCapabilities> = (reader) => ({
   extensions: decodeTypes(reader),
   proposals: decodeTypes(reader),
@@ -101,6 +103,7 @@ export const decodeExternalSender: Decoder<ExternalSender> = (reader) => ({
 export const encodeExternalSenders: Encoder<readonly ExternalSender[]> = (writer, value) => {
   writer.vector(value, encodeExternalSender)
 }
+/** Throws `MlsError` `decode`. */
 export const decodeExternalSenders: Decoder<readonly ExternalSender[]> = (reader) =>
   reader.vector(decodeExternalSender)
 

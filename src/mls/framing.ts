@@ -15,9 +15,11 @@ import {
 import { contentTypes, protocolVersions, senderTypes, wireFormats } from "./registry.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 
+/** `ContentType` (§6). */
 export type ContentType = (typeof contentTypes)[keyof typeof contentTypes]
 export type MessageWireFormat = typeof wireFormats.publicMessage | typeof wireFormats.privateMessage
 
+/** `Sender` (§6). A leaf index is as it came: whether it is a member's is seen when the message is processed. */
 export type Sender =
   | { readonly senderType: typeof senderTypes.member; readonly leafIndex: LeafIndex }
   /** An index into the group's external_senders. */

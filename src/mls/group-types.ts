@@ -81,6 +81,7 @@ export interface PskStore {
   psk(id: PreSharedKeyId): Promise<Uint8Array | undefined> | Uint8Array | undefined
 }
 
+/** Bounds on what a peer can make us do; each has a default that is safe. */
 export interface MlsLimits {
   /** Largest decoded tree, in leaves. Default 2^17. */
   readonly maxLeaves?: number
@@ -176,6 +177,7 @@ export interface CreateCommitOptions {
   readonly groupInfoExtensions?: readonly Extension[]
 }
 
+/** A commit that waits to be accepted. */
 export interface CreatedCommit {
   /** An MLSMessage. */
   readonly commit: Uint8Array
@@ -198,6 +200,7 @@ export interface CommittedProposal {
   readonly ref?: Uint8Array
 }
 
+/** What a commit does, to be looked at before it is taken. */
 export interface CommitSummary {
   readonly sender: Sender
   /** The leaf of the committer; for an external commit, its new leaf. */
@@ -246,6 +249,7 @@ export interface ProcessedProposal {
   readonly authenticatedData: Uint8Array
 }
 
+/** Another's commit, verified in all that §12.4.2 asks. Nothing has happened until `next` is taken. */
 export interface ProcessedCommit {
   readonly kind: "commit"
   /** `undefined`: the commit removed us. */
@@ -253,6 +257,7 @@ export interface ProcessedCommit {
   readonly commit: CommitSummary
 }
 
+/** What a message to the group was. */
 export type Processed = ProcessedApplication | ProcessedProposal | ProcessedCommit
 
 /** What a PublicMessage says of itself once its membership tag and signature are verified. */

@@ -3,8 +3,23 @@
 export type * from "./group-types.ts"
 
 // §5, §17.1: cryptography
+export type {
+  AeadBackEnd,
+  BackEnd,
+  DiffieHellmanBackEnd,
+  EncapsulationBackEnd,
+  SignatureBackEnd,
+} from "./back-end.ts"
 export { type CryptoOptions, createCrypto } from "./backend.ts"
-export type { KeyPair, MlsCrypto } from "./crypto.ts"
+export type { BackEndChoice } from "./choose-back-end.ts"
+export type {
+  HpkeCiphertext,
+  KeyPair,
+  MlsCrypto,
+  Recipient,
+  SignatureToVerify,
+  SigningLabel,
+} from "./crypto.ts"
 export { type CipherSuite, cipherSuite } from "./suites.ts"
 export { MlsError, type MlsErrorCode } from "./error.ts"
 export {
@@ -46,14 +61,23 @@ export {
   keyPackageRef,
 } from "./key-package.ts"
 export { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
-export { type Capabilities, type LeafNode, type Lifetime, encodeLeafNode } from "./leaf-node.ts"
+export {
+  type Capabilities,
+  type LeafNode,
+  type LeafNodeSource,
+  type Lifetime,
+  encodeLeafNode,
+} from "./leaf-node.ts"
 export { type MlsMessage, decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 export type { Proposal, ReInit } from "./proposal-codec.ts"
-export type { PreSharedKeyId } from "./psk.ts"
+export type { PreSharedKeyId, ResumptionUsage } from "./psk.ts"
 export { type LeafIndex, leafIndex } from "./tree-math.ts"
 export { type Member, type RatchetTree, memberCount } from "./tree.ts"
-export { validateKeyPackage } from "./validate-key-package.ts"
+export type { PrivateMessage } from "./private-message.ts"
+export type { PublicMessage } from "./public-message.ts"
+export { type KeyPackageChecks, validateKeyPackage } from "./validate-key-package.ts"
 export { requiredCapabilities, supports } from "./validate-leaf.ts"
+export type { GroupInfo, Welcome } from "./welcome-codec.ts"
 
 // §8, §11, §12: groups
 export { createCommit } from "./commit-create.ts"
@@ -83,7 +107,7 @@ export {
 export { peekMessage } from "./peek.ts"
 export { paddingTo } from "./private-message.ts"
 export { processAhead, processMessage } from "./process.ts"
-export { inspectGroup } from "./public-group.ts"
+export { type InspectedGroup, inspectGroup } from "./public-group.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 export { createBranch, createReinitialized } from "./successor.ts"
 export { identifySender } from "./verify-message.ts"
@@ -144,10 +168,13 @@ export {
 export {
   type BindingToSign,
   type CredentialBinding,
+  type MultiCredential,
   type MultiCredentialKind,
+  type UnsupportedCredential,
   multiCredential,
   multiCredentialService,
   readMultiCredential,
   signCredentialBinding,
+  unsupportedMultiCredentials,
 } from "./multi-credential.ts"
 export { missingWireFormats, requiredWireFormats, supportedWireFormats } from "./wire-formats.ts"

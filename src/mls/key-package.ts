@@ -24,6 +24,7 @@ interface KeyPackageContent {
   readonly extensions: readonly Extension[]
 }
 
+/** `KeyPackage` (§10). Decoded, not validated: `validateKeyPackage`. */
 export interface KeyPackage extends KeyPackageContent {
   readonly signature: Uint8Array
 }
@@ -38,6 +39,7 @@ export interface OwnKeyPackage {
   readonly signaturePrivateKey: Uint8Array
 }
 
+/** What a fresh key package says. */
 export interface KeyPackageOptions {
   readonly credential: Credential
   readonly capabilities: Capabilities
@@ -60,11 +62,13 @@ const encodeContent: Encoder<KeyPackageContent> = (writer, value) => {
   encodeExtensions(writer, value.extensions)
 }
 
+/** `KeyPackage` without the MLSMessage around it. */
 export const encodeKeyPackage: Encoder<KeyPackage> = (writer, value) => {
   encodeContent(writer, value)
   writer.opaque(value.signature)
 }
 
+/** Throws `MlsError` `decode` or `extension_duplicate`. */
 export const decodeKeyPackage: Decoder<KeyPackage> = (reader) => ({
   version: reader.u16(),
   cipherSuite: reader.u16(),

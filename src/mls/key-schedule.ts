@@ -17,6 +17,7 @@ export interface GroupContext {
   readonly extensions: readonly Extension[]
 }
 
+/** `GroupContext` (§8.1). */
 export const encodeGroupContext: Encoder<GroupContext> = (writer, value) => {
   writer.u16(value.version)
   writer.u16(value.cipherSuite)

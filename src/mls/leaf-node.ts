@@ -45,6 +45,7 @@ export interface LeafNodeContent {
   readonly extensions: readonly Extension[]
 }
 
+/** `LeafNode` (§7.2). */
 export interface LeafNode extends LeafNodeContent {
   readonly signature: Uint8Array
 }
@@ -133,6 +134,7 @@ const encodeContent: Encoder<LeafNodeContent> = (writer, value) => {
   encodeExtensions(writer, value.extensions)
 }
 
+/** `LeafNode`. */
 export const encodeLeafNode: Encoder<LeafNode> = (writer, value) => {
   encodeContent(writer, value)
   writer.opaque(value.signature)

@@ -21,6 +21,7 @@ import {
 
 type Formats = typeof wireFormats
 
+/** `MLSMessage` (§6), by its wire format. Decoded, and nothing of it verified. */
 export type MlsMessage =
   | { readonly wireFormat: Formats["publicMessage"]; readonly publicMessage: PublicMessage }
   | { readonly wireFormat: Formats["privateMessage"]; readonly privateMessage: PrivateMessage }
@@ -87,6 +88,7 @@ function sizeHint(message: MlsMessage): number | undefined {
 
 const MANY = 64
 
+/** The bytes of an MLSMessage. */
 export function encodeMlsMessage(message: MlsMessage): Uint8Array {
   return encode(encodeMessage, message, sizeHint(message))
 }

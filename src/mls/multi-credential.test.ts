@@ -16,9 +16,11 @@ import {
   multiCredentialService,
   readMultiCredential,
   signCredentialBinding,
+  unsupportedMultiCredentials,
 } from "./multi-credential.ts"
 import { credentialTypes } from "./registry.ts"
 import { cipherSuite } from "./suites.ts"
+import { leafIndex } from "./tree-math.ts"
 import { bytes, hex } from "./vectors.fixture.ts"
 
 const basic = (identity: string): Credential => ({
@@ -124,6 +126,42 @@ describe.each(kinds)("%s", (kind) => {
     )
     await expect(validating).rejects.toMatchObject({ code: "misuse" })
   })
+})
+
+test("who can't verify another's bindings", async () => {
+  const { leaf, bindings } = await scene()
+  const options = { lifetime: { notBefore: 0n, notAfter: 2n ** 40n }, signatureKeyPair: leaf }
+  const member = async (
+    index: number,
+    cipherSuites: readonly number[],
+    credential: Credential = basic("a"),
+    credentials: readonly number[] = [1, credentialTypes.multi],
+  ) => {
+    const leafCapabilities = { ...capabilities, cipherSuites, credentials }
+    const { keyPackage } = await generateKeyPackage(crypto1, {
+      ...options,
+      credential,
+      capabilities: leafCapabilities,
+    })
+    return { leafIndex: leafIndex(index), leafNode: keyPackage.leafNode }
+  }
+  const others = [
+    await member(0, [1, 2]),
+    await member(1, [1]),
+    await member(2, [3]),
+    await member(3, [1, 2], basic("d"), [credentialTypes.multi]),
+  ]
+  const unsupported = async (kind: (typeof kinds)[number], list = bindings.slice(0, 2)) => {
+    const holder = await member(4, [1, 2], multiCredential(kind, list))
+    return unsupportedMultiCredentials([...others, holder]).map((each) => {
+      expect(each.holder).toBe(4)
+      return each.member
+    })
+  }
+  expect(await unsupported("multi")).toEqual([1, 2, 3])
+  expect(await unsupported("weak-multi")).toEqual([2, 3])
+  expect(await unsupported("weak-multi", [])).toEqual([0, 1, 2, 3, 4])
+  expect(unsupportedMultiCredentials(others)).toEqual([])
 })
 
 test("damaged bindings are refused", () => {

@@ -1,11 +1,19 @@
 // draft-ietf-mls-extensions-10 §6.5: several credentials in one leaf, each bound to the leaf's key by a signature.
 
 import { type Decoder, type Encoder, Writer, decode, encode } from "./codec.ts"
-import { type Credential, decodeCredential, encodeCredential } from "./credential.ts"
+import {
+  type Credential,
+  credentialType,
+  decodeCredential,
+  encodeCredential,
+} from "./credential.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import type { AuthenticationService } from "./group-types.ts"
+import type { Capabilities } from "./leaf-node.ts"
 import { credentialTypes, labels } from "./registry.ts"
+import type { LeafIndex } from "./tree-math.ts"
+import type { Member } from "./tree.ts"
 
 /** `CredentialBinding`. */
 export interface CredentialBinding {
@@ -21,6 +29,11 @@ export type MultiCredentialKind = "multi" | "weak-multi"
 
 const TYPES = { multi: credentialTypes.multi, "weak-multi": credentialTypes.weakMulti } as const
 
+export interface MultiCredential {
+  readonly kind: MultiCredentialKind
+  readonly bindings: readonly CredentialBinding[]
+}
+
 /** The credential of a leaf that holds these bindings. */
 export function multiCredential(
   kind: MultiCredentialKind,
@@ -32,9 +45,7 @@ export function multiCredential(
 }
 
 /** What a multi-credential holds; `undefined` for a credential of another kind. Throws `MlsError` `decode`. */
-export function readMultiCredential(
-  credential: Credential,
-): { kind: MultiCredentialKind; bindings: CredentialBinding[] } | undefined {
+export function readMultiCredential(credential: Credential): MultiCredential | undefined {
   if (credential.kind !== "unknown") return undefined
   const { type, data } = credential
   if (type !== TYPES.multi && type !== TYPES["weak-multi"]) return undefined
@@ -68,7 +79,8 @@ export async function signCredentialBinding(
  * An authentication service that takes multi-credentials apart: every binding's signature is verified and its
  * credential shown to `inner` with its own key; other credentials go to `inner` as they are. `cryptoOf` gives the
  * cryptography of a suite, `undefined` for one that is not supported. The leaves' capabilities must list the types of the
- * bindings' credentials where the kind is "multi"; that all members support the kind itself is RFC 9420 §7.3's rule.
+ * bindings' credentials where the kind is "multi"; that all members support the kind itself is RFC 9420 §7.3's rule, and that
+ * they support the bindings is seen by `unsupportedMultiCredentials`.
  * Refuses with `MlsError` `credential_binding`, or as `inner` does.
  */
 export function multiCredentialService(
@@ -103,6 +115,41 @@ export function multiCredentialService(
       if (accepted === 0) throw refused("no binding is supported here")
     },
   }
+}
+
+/** One whose multi-credential another member can't verify as the draft demands. */
+export interface UnsupportedCredential {
+  /** Whose credential it is. */
+  readonly holder: LeafIndex
+  /** Who does not support it. */
+  readonly member: LeafIndex
+}
+
+/**
+ * What a service can't see from one leaf: the members who by their capabilities do not support the suites and credential
+ * types of all bindings of another's "multi", or of any binding of a "weak-multi". To be asked of the members as a commit
+ * leaves them, before it is taken. Throws `MlsError` `decode`.
+ */
+export function unsupportedMultiCredentials(members: Iterable<Member>): UnsupportedCredential[] {
+  const all = [...members]
+  return all.flatMap(({ leafIndex: holder, leafNode }) => {
+    const multi = readMultiCredential(leafNode.credential)
+    if (multi === undefined) return []
+    return all
+      .filter((other) => !supportsBindings(other.leafNode.capabilities, multi))
+      .map(({ leafIndex: member }) => ({ holder, member }))
+  })
+}
+
+function supportsBindings(
+  { cipherSuites, credentials }: Capabilities,
+  { kind, bindings }: MultiCredential,
+): boolean {
+  const supported = bindings.filter(
+    ({ cipherSuite, credential }) =>
+      cipherSuites.includes(cipherSuite) && credentials.includes(credentialType(credential)),
+  )
+  return kind === "multi" ? supported.length === bindings.length : supported.length > 0
 }
 
 function refused(message: string): MlsError {

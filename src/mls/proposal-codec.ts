@@ -20,6 +20,7 @@ import { type UpdatePath, decodeUpdatePath, encodeUpdatePath } from "./update-pa
 
 type Types = typeof proposalTypes
 
+/** `ReInit` (§12.1.5): the parameters of the group that is to follow. */
 export interface ReInit {
   readonly groupId: Uint8Array
   readonly version: number
@@ -41,6 +42,7 @@ export const decodeReInit: Decoder<ReInit> = (reader) => ({
   extensions: decodeExtensions(reader),
 })
 
+/** `Proposal` (§12.1, and the draft's). Of other types the end can't be found: they don't decode (`unsupported`). */
 export type Proposal =
   | { readonly proposalType: Types["add"]; readonly keyPackage: KeyPackage }
   | { readonly proposalType: Types["update"]; readonly leafNode: LeafNode }

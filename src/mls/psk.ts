@@ -5,6 +5,7 @@ import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { labels } from "./registry.ts"
 
+/** `ResumptionPSKUsage` (§8.4). */
 export type ResumptionUsage = "application" | "reinit" | "branch"
 
 /** `PreSharedKeyID`. `pskNonce` has `KDF.Nh` bytes. */

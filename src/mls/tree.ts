@@ -27,6 +27,7 @@ export type { RatchetTree } from "./tree-draft.ts"
 /** Leaves that are added at a time. */
 const PART = 512
 
+/** A non-blank leaf. */
 export interface Member {
   readonly leafIndex: LeafIndex
   readonly leafNode: LeafNode

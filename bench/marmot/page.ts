@@ -6,6 +6,7 @@ import { offerHelper } from "../../src/client/helper-source.ts"
 import { RpcClient } from "../../src/client/rpc.ts"
 import type { Hello } from "../../src/client/worker.ts"
 import { openIndexedDbStore } from "../../src/store/index.ts"
+import { measureFloor } from "./floor.ts"
 import { fill, type PlainRecord } from "./recording-store.ts"
 
 let api: ClientApi | undefined
@@ -75,6 +76,8 @@ const page = {
 
   timeline: (groupId: string, options: { limit: number; before?: string }) =>
     client().timeline(groupId, options),
+
+  floor: measureFloor,
 
   fingerprint: (groupId: string) => client().fingerprint(groupId),
 }

@@ -2,6 +2,7 @@
 
 import type { CatchUpResult } from "./catch-up-node.ts"
 import type { ChromiumResult } from "./chromium.ts"
+import type { Floor } from "./floor.ts"
 import type { Share } from "./shares.ts"
 import type { Rate, Throughput } from "./throughput.ts"
 
@@ -48,11 +49,29 @@ export function markdown(results: Results): string {
       ? ""
       : `The relay alone gives ${whole(results.relay.perSecond)} stored events a second.`,
     table(
+      ["one operation in Chromium, µs", "here", "reference", "here / reference"],
+      floorOf(results.chromium).map(({ operation, here, reference }) => [
+        operation,
+        whole(here),
+        `${reference}`,
+        (here / reference).toFixed(2),
+      ]),
+    ),
+    table(
       ["the client's thread in Chromium", "share"],
       results.shares.map(({ name, share }) => [name, `${(share * 100).toFixed(1)} %`]),
     ),
   ]
   return parts.filter((part) => part !== "").join("\n\n")
+}
+
+/** Medians of all runs. */
+function floorOf(runs: readonly ChromiumResult[]): readonly Floor[] {
+  const [first] = runs
+  return (first?.floor ?? []).map((row, i) => {
+    const measured = runs.map(({ floor }) => floor[i]?.here ?? row.here).sort((a, b) => a - b)
+    return { ...row, here: measured[Math.floor(measured.length / 2)] ?? row.here }
+  })
 }
 
 function catchUp(where: string, row: CatchUpResult, worker: string, slowest: string): string[] {

@@ -1,6 +1,5 @@
 // Virtual time: it stands still while anything is runnable, and then jumps to the next timer.
 
-import { setImmediate } from "node:timers"
 import type { Timer, Timers } from "../../src/nostr/timers.ts"
 
 interface Entry {
@@ -130,7 +129,10 @@ export class Clock {
 
 const before = (a: Entry, b: Entry) => a.at < b.at || (a.at === b.at && a.order < b.order)
 
-/** All promises that can go on have gone on: nothing in a simulation waits for anything but promises and this clock. */
+/**
+ * All promises that can go on have gone on: nothing in a simulation waits for anything but promises and this clock. Node
+ * comes to the next tick when no promise is left to go on, and need not look for events of the system, which are none.
+ */
 function drain(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => process.nextTick(resolve))
 }

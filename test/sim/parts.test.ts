@@ -1,7 +1,10 @@
 // The simulator's own parts: time, plans that are made short, and its cryptography beside the ordinary one.
 
+import "./native-bytes.ts"
 import { expect, test } from "vitest"
+import { fromBase64, toBase64 } from "../../src/marmot/base64.ts"
 import { cipherSuite, createCrypto } from "../../src/mls/index.ts"
+import { bytesToHex, hexToBytes } from "../../src/nostr/event.ts"
 import { Clock } from "./clock.ts"
 import { nodeBackEnd } from "./node-back-end.ts"
 import { planOf } from "./plan.ts"
@@ -45,6 +48,22 @@ test("a plan is short once nothing can be left out", async () => {
 test("a seed has one plan, and others have others", () => {
   expect(planOf(5)).toEqual(planOf(5))
   expect(planOf(5)).not.toEqual(planOf(6))
+})
+
+test("bytes are written and read as strictly as elsewhere", () => {
+  expect(Uint8Array.prototype).toHaveProperty("toBase64")
+  for (let length = 0; length < 70; length++) {
+    const whole = Rng.of(length, "bytes").bytes(length + 2)
+    const bytes = whole.subarray(1, -1)
+    expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString("base64"))
+    expect(fromBase64(toBase64(bytes))).toEqual(bytes)
+    expect(bytesToHex(bytes)).toBe(Buffer.from(bytes).toString("hex"))
+    expect(hexToBytes(bytesToHex(bytes))).toEqual(bytes)
+  }
+  for (const text of ["QQ", "QR==", "Q Q=", "QQ==\n", "QQ===", "Q", "-_==", "QQ==QQ=="]) {
+    expect(() => fromBase64(text), text).toThrow("base64")
+  }
+  for (const text of ["a", "0g", "AA", " 00 "]) expect(() => hexToBytes(text), text).toThrow("hex")
 })
 
 test("Node's cryptography does what the other back ends do", async () => {

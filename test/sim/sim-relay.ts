@@ -202,7 +202,7 @@ export class SimRelay {
     const shown = found.filter(({ kind }) => !this.#does(kind === 445 ? "hides" : "hides accounts"))
     const send = (late: boolean) => {
       for (const event of shown) {
-        session.send(JSON.stringify(["EVENT", subscription, event]), late)
+        session.send(eventFrame(subscription, event), late)
       }
     }
     if (!isLate) send(false)
@@ -216,8 +216,17 @@ export class SimRelay {
   #handOn(event: NostrEvent): void {
     for (const session of this.#sessions) {
       for (const [id, filters] of session.subscriptions) {
-        if (matchesAny(filters, event)) session.send(JSON.stringify(["EVENT", id, event]), true)
+        if (matchesAny(filters, event)) session.send(eventFrame(id, event), true)
       }
     }
   }
+}
+
+const texts = new WeakMap<NostrEvent, string>()
+
+/** An event goes out many times, and is written once. */
+function eventFrame(subscription: string, event: NostrEvent): string {
+  const text = texts.get(event) ?? JSON.stringify(event)
+  texts.set(event, text)
+  return `["EVENT",${JSON.stringify(subscription)},${text}]`
 }

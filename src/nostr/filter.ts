@@ -28,10 +28,17 @@ export function matchesFilter(filter: Filter, event: NostrEvent): boolean {
   if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false
   if (filter.since !== undefined && event.created_at < filter.since) return false
   if (filter.until !== undefined && event.created_at > filter.until) return false
-  return tagConditions(filter).every(([letter, values]) =>
-    event.tags.some(
-      ([name, value]) => name === letter && value !== undefined && values.includes(value),
-    ),
+  // Asked for every event: without a list of the conditions.
+  for (const name in filter) {
+    const values = name.startsWith("#") ? filter[name as `#${string}`] : undefined
+    if (values !== undefined && !hasTag(event, name.slice(1), values)) return false
+  }
+  return true
+}
+
+function hasTag({ tags }: NostrEvent, letter: string, values: readonly string[]): boolean {
+  return tags.some(
+    ([name, value]) => name === letter && value !== undefined && values.includes(value),
   )
 }
 

@@ -13,6 +13,7 @@ export interface Person {
 }
 
 const MAX_INPUT_LENGTH = 5_000
+const MAX_NPUBS = 4_096
 const MAX_HINTS = 16
 
 /**
@@ -31,10 +32,18 @@ export function parsePerson(input: string): Person {
   }
 }
 
+/** Every view of a group names all its members: they are spelled once. */
+const npubs = new Map<string, string>()
+
 /** Throws `RelayError` `invalid_address` unless `pubkey` is 64 lowercase hex characters. */
 export function npubOf(pubkey: string): string {
+  const known = npubs.get(pubkey)
+  if (known !== undefined) return known
   if (!isHex32(pubkey)) throw new RelayError("invalid_address", "not a public key")
-  return npubEncode(pubkey)
+  if (npubs.size >= MAX_NPUBS) npubs.clear()
+  const npub = npubEncode(pubkey)
+  npubs.set(pubkey, npub)
+  return npub
 }
 
 /** The 32 bytes of an nsec. Throws `SignerError` `invalid`; the text never gets into the message. */

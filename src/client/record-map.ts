@@ -110,6 +110,7 @@ export class RecordMap<V> {
 }
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 /** A record of this folder as bytes: JSON; byte strings inside are hex or base64. */
 export function encodeRecord(value: unknown): Uint8Array {
@@ -118,7 +119,7 @@ export function encodeRecord(value: unknown): Uint8Array {
 
 /** The store has authenticated the bytes: this program wrote them, so callers may trust their shape. */
 export function decodeRecord(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder().decode(bytes))
+  return JSON.parse(decoder.decode(bytes))
 }
 
 /** Reads a record, this step's own write included. */

@@ -8,6 +8,7 @@ interface TaggedBytes {
 }
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true })
 
 export function writeRecord(value: unknown): Uint8Array {
   const json = JSON.stringify(value, (_key, item: unknown) =>
@@ -19,8 +20,7 @@ export function writeRecord(value: unknown): Uint8Array {
 /** Throws `MarmotError` `corrupt_state` for what `writeRecord` can't have written. */
 export function parseRecord(bytes: Uint8Array): unknown {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-    return JSON.parse(text, (_key, item: unknown) =>
+    return JSON.parse(decoder.decode(bytes), (_key, item: unknown) =>
       isTagged(item) ? fromBase64(item.$bytes) : item,
     )
   } catch (error) {

@@ -18,6 +18,8 @@ export function statesOf({ states, reading, pending, abandoned }: MarmotGroup): 
  * successor is stored and nothing can go back to the group of before.
  */
 export function wipe(released: readonly GroupState[], kept: MarmotGroup | undefined): void {
+  // Most steps release nothing.
+  if (released.length === 0) return
   const shared = new Map<ArrayBufferLike, Set<number>>()
   for (const secret of kept === undefined ? [] : statesOf(kept).flatMap(secretsOf)) {
     const starts = shared.get(secret.buffer) ?? new Set()

@@ -1,5 +1,5 @@
-// Import it before all else: what browsers have for base64 and hex, and the libraries look for when they are loaded, on
-// a Node that lacks it.
+// Import it before anything else: what browsers have for base64 and hex, and the libraries look for when they are
+// loaded, on a Node that lacks it.
 
 function offer(target: object, name: string, value: (...given: never[]) => unknown): void {
   if (!(name in target)) Object.defineProperty(target, name, { value })

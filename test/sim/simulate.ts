@@ -1,7 +1,6 @@
 // One plan, from its beginning to the verdict. Everything in it follows from the plan: twice the same plan gives twice
 // the same run.
 
-import "./native-bytes.ts"
 import { Counts } from "./counts.ts"
 import { type Plan } from "./plan.ts"
 import { check } from "./properties.ts"

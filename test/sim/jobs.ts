@@ -2,10 +2,13 @@
 
 import { fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { compiled } from "../support/compile.ts"
 import type { Verdict } from "./simulate.ts"
 
 /** Much garbage, little that stays: with a small nursery a good part of the time goes into collecting it. */
-const FLAGS = ["--import", "tsx", "--max-semi-space-size=64"]
+const FLAGS = ["--enable-source-maps", "--max-semi-space-size=64"]
 
 export interface JobOptions {
   readonly seeds: readonly number[]
@@ -14,11 +17,17 @@ export interface JobOptions {
 }
 
 export async function runJobs({ seeds, jobs, onVerdict }: JobOptions): Promise<void> {
+  const { folder, remove } = await compiled({
+    worker: "test/sim/worker.ts",
+    bytes: "test/sim/native-bytes.ts",
+  })
+  const bytes = pathToFileURL(join(folder, "bytes.js")).href
+  const execArgv = [...FLAGS, "--import", bytes]
   const left = [...seeds].reverse()
   const lane = async () => {
     let child: ChildProcess | undefined
     for (let seed = left.pop(); seed !== undefined; seed = left.pop()) {
-      child ??= fork(new URL("worker.ts", import.meta.url), { execArgv: FLAGS })
+      child ??= fork(join(folder, "worker.js"), { execArgv })
       const verdict = await ask(child, seed)
       onVerdict(seed, verdict ?? silent)
       if (verdict !== undefined) continue
@@ -27,7 +36,11 @@ export async function runJobs({ seeds, jobs, onVerdict }: JobOptions): Promise<v
     }
     child?.disconnect()
   }
-  await Promise.all(Array.from({ length: jobs }, lane))
+  try {
+    await Promise.all(Array.from({ length: jobs }, lane))
+  } finally {
+    remove()
+  }
 }
 
 const silent: Verdict = {

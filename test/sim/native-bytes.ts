@@ -1,4 +1,4 @@
-// Import it before anything else: what browsers have for base64 and hex, and the libraries look for when they are
+// To be loaded before anything else: what browsers have for base64 and hex, and the libraries look for when they are
 // loaded, on a Node that lacks it.
 
 function offer(target: object, name: string, value: (...given: never[]) => unknown): void {

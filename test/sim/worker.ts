@@ -1,6 +1,5 @@
 // A process of its own for a share of the seeds: a seed comes in, its verdict goes out.
 
-import "./native-bytes.ts"
 import { Worker } from "node:worker_threads"
 import { planOf } from "./plan.ts"
 import { simulate } from "./simulate.ts"

@@ -1,4 +1,5 @@
-// Vitest's global set-up of the headless tests: the programs that they start dozens of times, compiled once.
+// Programs that are started dozens of times, or run for long, compiled once: plain JavaScript starts at once, and lacks
+// what a loader of TypeScript adds to every function.
 
 import { mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -8,7 +9,17 @@ import { COMPILED } from "./programs.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
+/** Vitest's global set-up of the headless tests. */
 export default async function compile(): Promise<() => void> {
+  const { folder, remove } = await compiled({ cli: "src/cli/main.ts", relay: "dev/relay/main.ts" })
+  process.env[COMPILED] = folder
+  return remove
+}
+
+/** Each of `programs`, by its path from the root, as `NAME.js` in a folder that lasts until `remove`. */
+export async function compiled(
+  programs: Readonly<Record<string, string>>,
+): Promise<{ readonly folder: string; readonly remove: () => void }> {
   // In here the packages are found that the programs import.
   const folder = mkdtempSync(join(root, "node_modules", ".compiled-"))
   await build({
@@ -22,9 +33,8 @@ export default async function compile(): Promise<() => void> {
       outDir: folder,
       sourcemap: true,
       minify: false,
-      rolldownOptions: { input: { cli: "src/cli/main.ts", relay: "dev/relay/main.ts" } },
+      rolldownOptions: { input: { ...programs } },
     },
   })
-  process.env[COMPILED] = folder
-  return () => rmSync(folder, { recursive: true })
+  return { folder, remove: () => rmSync(folder, { recursive: true }) }
 }

@@ -122,7 +122,7 @@ async function main(): Promise<number> {
   if (chromium !== undefined) process.env["BURROW_CHROMIUM"] = chromium
   const meanwhile = workInBackground()
   const results = [
-    await tests("Unit tests", "unit"),
+    await tests("Unit tests", "unit*"),
     await tests("Vectors and interoperability", "interop"),
     await tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
     await command({ title: "Build", program: "npm", args: ["run", "--silent", "build"] }),

@@ -2,7 +2,7 @@
 
 import { ClientError } from "../../src/client/api.ts"
 import type { GroupView, MessageItem } from "../../src/client/api.ts"
-import { MAX_STATES, MAX_UNOPENED } from "../../src/marmot/limits.ts"
+import { MAX_PASSED_STATES, MAX_STATES, MAX_UNOPENED } from "../../src/marmot/limits.ts"
 import type { Device } from "./device.ts"
 import type { StateInfo } from "./witness.ts"
 import type { World } from "./world.ts"
@@ -435,11 +435,12 @@ export async function checkRest(
 function checkBounds(device: Device, messages: readonly MessageItem[], fail: Fail): void {
   const { group } = device.watched
   if (group === undefined) return
-  const { states, unopened, intents, deferred, apps, abandoned } = group
+  const { states, unopened, intents, deferred, apps, abandoned, reading } = group
   const tip = group.states.get(group.tip)
   const old = [...states.values()].filter(({ epoch }) => epoch < (tip?.epoch ?? 0) - 6)
   const bounds: readonly (readonly [string, number, number])[] = [
     ["states", states.size, MAX_STATES],
+    ["passed states", reading?.passed.size ?? 0, MAX_PASSED_STATES],
     ["states beyond the horizon", group.standing === "active" ? old.length : 0, 0],
     ["unopened", unopened.size, MAX_UNOPENED],
     ["intents", intents.length, 0],

@@ -3,7 +3,7 @@
 
 import { marmotEngine } from "../../src/client/engine.ts"
 import type { Engine } from "../../src/client/engine.ts"
-import type { MarmotGroup, StateNode } from "../../src/marmot/engine-types.ts"
+import type { Effect, MarmotGroup, StateNode } from "../../src/marmot/engine-types.ts"
 import { factsOf } from "../../src/marmot/group-facts.ts"
 import type { GroupState } from "../../src/mls/index.ts"
 import type { Counts } from "./counts.ts"
@@ -28,6 +28,8 @@ export interface Copy {
   /** Authenticator of the state that it began with. */
   readonly joinState: string
 }
+
+type Delivery = Effect & { readonly type: "deliver" }
 
 /** What one device has held. */
 export class Watched {
@@ -101,7 +103,7 @@ export class Witness {
         for (const effect of step.effects) {
           if (effect.type === "deliver") {
             if (!effect.own) watched.received.add(effect.event.id)
-            this.#delivered(watched, step.group, effect.event.id)
+            this.#delivered(watched, step.group, effect)
           } else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
@@ -211,14 +213,14 @@ export class Witness {
     return authenticator
   }
 
-  #delivered(watched: Watched, group: MarmotGroup, innerId: string): void {
-    for (const app of group.apps.values()) {
-      if (app.innerId !== innerId) continue
-      const state = group.states.get(app.stateId)?.mls
-      if (state === undefined) continue
-      const opened = watched.opened.get(innerId) ?? new Set()
-      watched.opened.set(innerId, opened.add(authenticatorOf(state)))
-    }
+  #delivered(watched: Watched, group: MarmotGroup, { event, epoch }: Delivery): void {
+    const opened = watched.opened.get(event.id) ?? new Set()
+    watched.opened.set(event.id, opened)
+    const apps = [...group.apps.values()].filter(({ innerId }) => innerId === event.id)
+    const retained = apps.flatMap(({ stateId }) => group.states.get(stateId)?.mls ?? [])
+    const passed = [...(group.reading?.passed.values() ?? [])].find((node) => node.epoch === epoch)
+    if (retained.length === 0 && passed?.mls !== undefined) retained.push(passed.mls)
+    for (const state of retained) opened.add(authenticatorOf(state))
   }
 }
 

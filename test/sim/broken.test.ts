@@ -106,6 +106,26 @@ describe("a run of the simulator", () => {
     )
   })
 
+  const late: Item = { at: 19_900, type: "send", by: 2, times: 1 }
+  test.each([
+    ["finds what is lost of one who was removed then", 2, 0, ["lost"]],
+    ["finds what is lost of one who stayed, though it came beyond its window", 0, 6, ["lost"]],
+    ["counts what came beyond its window, of one who was removed then", 2, 6, []],
+  ])("%s", async (_, author, epochs, properties) => {
+    const { engineOf } = mapDelivered((event) =>
+      event.content.endsWith(`of d${author}`) ? [] : [event],
+    )
+    const { failures, counts } = await simulate(planWith(late), {
+      ...(engineOf === undefined ? {} : { engineOf }),
+      atEnd: ({ devices: [, { watched } = {}] }) => {
+        for (const [id, epoch] of watched?.arrivals ?? []) watched?.arrivals.set(id, epoch + epochs)
+      },
+    })
+    expect([...new Set(failures.map(({ property }) => property))]).toEqual(properties)
+    const count = counts["messages of a removed author that came beyond their window"]
+    expect(count).toBe(properties.length === 0 ? 1 : undefined)
+  })
+
   test("finds messages that are shown twice", async () => {
     const twice = mapDelivered((event) => [event, { ...event, id: event.id.replace(/^./, "g") }])
     expect(await found(twice)).toContain("duplicated")

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest"
 import { factsOf } from "../../src/marmot/group-facts.ts"
-import type { Item, Plan } from "./plan.ts"
+import { type Item, type Plan, planOf } from "./plan.ts"
 import { simulate } from "./simulate.ts"
 
 const planOfTwo = (...items: readonly Item[]): Plan => ({
@@ -59,4 +59,10 @@ test("an admin of bad faith really adds a second device of their account", async
   })
   expect(failures).toEqual([])
   expect(leaves).toEqual([2])
+})
+
+test("what came beyond its window, of a member removed while writing, is counted (seed 6504)", async () => {
+  const { failures, counts } = await simulate(planOf(6504))
+  expect(failures).toEqual([])
+  expect(counts["messages of a removed author that came beyond their window"]).toBe(1)
 })

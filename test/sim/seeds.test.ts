@@ -10,7 +10,7 @@ const SEEDS = Number(process.env["BURROW_SIM_SEEDS"] ?? 500)
 /** Beyond them: each of these has found something once. */
 const FOUND = [
   102, 141, 427, 543, 1037, 1043, 1096, 1130, 1144, 1190, 1268, 1408, 1412, 1593, 1632, 1812, 1856,
-  1926, 1966, 2117, 2368, 3309, 3815, 5175, 5841, 6264, 6670, 8326, 8660,
+  1926, 1966, 2117, 2368, 3309, 3815, 5175, 5841, 6264, 6504, 6670, 8326, 8660,
 ].filter((seed) => seed > SEEDS)
 /** They get what other tests leave; an idle machine needs a small part of it. */
 const TIMEOUT_MS = 3_600_000

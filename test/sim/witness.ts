@@ -3,7 +3,7 @@
 
 import { marmotEngine } from "../../src/client/engine.ts"
 import type { Engine } from "../../src/client/engine.ts"
-import type { Effect, MarmotGroup, StateNode } from "../../src/marmot/engine-types.ts"
+import type { Effect, GroupInput, MarmotGroup, StateNode } from "../../src/marmot/engine-types.ts"
 import { factsOf } from "../../src/marmot/group-facts.ts"
 import type { GroupState } from "../../src/mls/index.ts"
 import type { Counts } from "./counts.ts"
@@ -43,6 +43,8 @@ export class Watched {
   readonly held = new Set<string>()
   /** Those of them that were in one copy of the group with others: what an invitation would lead to was only looked at. */
   readonly weighed = new Set<string>()
+  /** The tip's epoch when each event was first handed to the engine, by its id. */
+  readonly arrivals = new Map<string, number>()
   group: MarmotGroup | undefined
   /** The newest copy has ended by a Commit that this device accepted. */
   hasEnded = false
@@ -81,6 +83,8 @@ export class Watched {
 
 export class Witness {
   readonly states = new Map<string, StateInfo>()
+  /** Ids of the events that each message was published in, by inner id. */
+  readonly carriers = new Map<string, Set<string>>()
   readonly #counts: Counts
   readonly #tell: ((line: string) => void) | undefined
   readonly #seen = new WeakMap<StateNode, string>()
@@ -95,6 +99,7 @@ export class Witness {
     return {
       ...engine,
       apply: async (group, input, env) => {
+        this.#arrived(watched, group, input)
         const step = await engine.apply(group, input, env)
         this.#look(watched, step.group, group)
         for (const { mls } of step.group.states.values()) {
@@ -104,6 +109,9 @@ export class Witness {
           if (effect.type === "deliver") {
             if (!effect.own) watched.received.add(effect.event.id)
             this.#delivered(watched, step.group, effect)
+          } else if (effect.type === "publish" && effect.innerId !== undefined) {
+            const carriers = this.carriers.get(effect.innerId) ?? new Set()
+            this.carriers.set(effect.innerId, carriers.add(effect.event.id))
           } else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
@@ -211,6 +219,16 @@ export class Witness {
     })
     this.#counts.atLeast("epochs", node.epoch)
     return authenticator
+  }
+
+  #arrived(watched: Watched, group: MarmotGroup, input: GroupInput): void {
+    const events =
+      input.type === "events" ? input.events : input.type === "event" ? [input.event] : []
+    const epoch = group.states.get(group.tip)?.epoch
+    if (epoch === undefined) return
+    for (const { id } of events) {
+      if (!watched.arrivals.has(id)) watched.arrivals.set(id, epoch)
+    }
   }
 
   #delivered(watched: Watched, group: MarmotGroup, { event, epoch }: Delivery): void {

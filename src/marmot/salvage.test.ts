@@ -34,11 +34,11 @@ const without = (member: Member, name: string) => {
 describe("a record", () => {
   test("that is missing is noticed, but for copies of what can be had again", async () => {
     const { ada } = await scene()
-    const forgivable = /^(app|card|unopened)(\/|$)/
+    const forgivable = /^(apps|card|unopened)(\/|$)/
     const names = [...ada.stored.keys()]
     expect(new Set(names.map((name) => name.replace(/\/.*/, "")))).toEqual(
       new Set([
-        ...["head", "card", "intents", "welcomes", "seen", "app", "pending"],
+        ...["head", "card", "intents", "welcomes", "seen", "apps", "pending"],
         ...["state", "state-epoch", "state-keys", "staged", "staged-epoch", "staged-keys"],
       ]),
     )

@@ -3,6 +3,7 @@
 import { ed25519, x25519 } from "@noble/curves/ed25519.js"
 import { expand } from "@noble/hashes/hkdf.js"
 import { sha256 } from "@noble/hashes/sha2.js"
+import { median } from "../median.ts"
 
 export interface Floor {
   readonly operation: string
@@ -46,18 +47,18 @@ export async function measureFloor(): Promise<readonly Floor[]> {
   const floor: Floor[] = []
   for (const [operation, reference, run] of operations) {
     const count = Math.ceil(STRETCH_MICROSECONDS / reference)
-    floor.push({ operation, here: await median(run, count), reference })
+    floor.push({ operation, here: await timeOf(run, count), reference })
   }
   return floor
 }
 
 /** Microseconds of one `run`, of which `count` are measured together. */
-async function median(run: () => unknown, count: number): Promise<number> {
+async function timeOf(run: () => unknown, count: number): Promise<number> {
   const taken: number[] = []
   for (let i = 0; i < TIMES; i++) {
     const start = performance.now()
     for (let j = 0; j < count; j++) await run()
     taken.push(((performance.now() - start) / count) * 1000)
   }
-  return taken.sort((a, b) => a - b)[Math.floor(TIMES / 2)] ?? 0
+  return median(taken)
 }

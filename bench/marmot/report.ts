@@ -1,5 +1,6 @@
 // The benchmark's results as Markdown.
 
+import { median } from "../median.ts"
 import type { CatchUpResult } from "./catch-up-node.ts"
 import type { ChromiumResult } from "./chromium.ts"
 import type { Floor } from "./floor.ts"
@@ -69,8 +70,7 @@ export function markdown(results: Results): string {
 function floorOf(runs: readonly ChromiumResult[]): readonly Floor[] {
   const [first] = runs
   return (first?.floor ?? []).map((row, i) => {
-    const measured = runs.map(({ floor }) => floor[i]?.here ?? row.here).sort((a, b) => a - b)
-    return { ...row, here: measured[Math.floor(measured.length / 2)] ?? row.here }
+    return { ...row, here: median(runs.map(({ floor }) => floor[i]?.here ?? row.here)) }
   })
 }
 

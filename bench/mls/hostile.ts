@@ -14,6 +14,7 @@ import { decodeMlsMessage } from "../../src/mls/message.ts"
 import { ed25519BackEnd } from "../../src/mls/noble-25519.ts"
 import { processMessage } from "../../src/mls/process.ts"
 import { contentTypes, proposalTypes, wireFormats } from "../../src/mls/registry.ts"
+import { median } from "../median.ts"
 import { type Signed, bothSignatures, verifyNatively } from "./floor.ts"
 
 const REPEATS = 5
@@ -110,10 +111,6 @@ async function refused(run: () => unknown): Promise<void> {
   } catch (error) {
     if (!(error instanceof MlsError)) throw error
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
 async function timed(run: () => Promise<void>): Promise<number> {

@@ -1,5 +1,6 @@
 // The measurements of one size: the peers take turns on the same work, so that a busy machine is as unfair to each.
 
+import { median } from "../median.ts"
 import { burrow } from "./burrow.ts"
 import { verificationFloor } from "./floor.ts"
 import { type Clock, type Subject, subject } from "./subject.ts"
@@ -129,10 +130,4 @@ function record(run: Run, times: Partial<Record<Cell, number>>): void {
 function mediansOf({ times }: Run): Record<Cell, number> {
   const medians = cells.map((cell) => [cell, median(times.get(cell) ?? [])] as const)
   return Object.fromEntries(medians) as Record<Cell, number>
-}
-
-function median(values: readonly number[]): number {
-  const middle = [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-  if (middle === undefined) throw new Error("nothing was measured")
-  return middle
 }

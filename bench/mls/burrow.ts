@@ -16,11 +16,11 @@ import {
   generateKeyPackage,
   joinGroup,
   leafIndex,
+  othersTurn,
   processMessage,
   proposalTypes,
   wireFormats,
 } from "../../src/mls/index.ts"
-import { othersTurn } from "../../src/mls/batches.ts"
 import { createTreePrivate } from "../../src/mls/tree-private.ts"
 import { type Peer, said } from "./peer.ts"
 

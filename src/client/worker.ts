@@ -1,5 +1,6 @@
 // The engine's thread: a SharedWorker for all tabs, or a dedicated worker in the tab that holds the lock.
 
+import { othersTurn } from "../mls/index.ts"
 import { openIndexedDbStore } from "../store/index.ts"
 import type { ClientApi } from "./api.ts"
 import { openClient } from "./client.ts"
@@ -22,21 +23,6 @@ export interface Hello {
 const timers = {
   setTimeout: (run: () => void, milliseconds: number) => setTimeout(run, milliseconds),
   clearTimeout: (timer: ReturnType<typeof setTimeout>) => clearTimeout(timer),
-}
-
-/**
- * WebCrypto's results are there at once in some engines, so that to await them never gives the thread away. Timers would
- * wait for milliseconds.
- */
-function othersTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => {
-      port1.close()
-      resolve()
-    }
-    port2.postMessage(undefined)
-  })
 }
 
 const helper = new FrameHelper(timers)

@@ -149,10 +149,10 @@ function interned(apps: readonly AppRecord[]): readonly AppRecord[] {
 /** In the order of `appRecords`. Earlier versions wrote a record for each message. */
 function readApps(records: ReadonlyMap<string, Uint8Array>): ReadonlyMap<MessageId, AppRecord> {
   const single = idsOf(records, "app/").map((id) => read(records, `app/${id}`) as AppRecord)
-  const lists = idsOf(records, "apps/")
+  const shared = idsOf(records, "apps/")
     .sort()
     .map((id) => read(records, `apps/${id}`) as readonly AppRecord[])
-  return new Map([...single, ...lists.flat()].map((app) => [app.messageId, app]))
+  return new Map([...single, ...shared.flat()].map((app) => [app.messageId, app]))
 }
 
 function headOf(group: MarmotGroup): Head {

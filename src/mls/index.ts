@@ -80,6 +80,7 @@ export { requiredCapabilities, supports } from "./validate-leaf.ts"
 export type { GroupInfo, Welcome } from "./welcome-codec.ts"
 
 // §8, §11, §12: groups
+export { othersTurn } from "./batches.ts"
 export { createCommit } from "./commit-create.ts"
 export { joinByExternalCommit } from "./external.ts"
 export { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"

@@ -1,15 +1,12 @@
 // The IndexedDB store in a real Chromium: the conformance cases, two tabs, a full disk, and a browser that is killed.
 
-import { spawn } from "node:child_process"
-import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, readlink, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { Server } from "node:http"
 import { tmpdir } from "node:os"
-import { createInterface } from "node:readline"
 import { chromium } from "playwright-core"
-import type { Browser, Page } from "playwright-core"
+import type { BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest"
 import { build } from "vite"
 import { chromiumFlags, findChromium } from "../support/chromium.ts"
@@ -38,7 +35,7 @@ afterAll(() => {
   server.close()
 })
 
-let running: { readonly process: ChildProcess; readonly browser: Browser }
+let running: BrowserContext
 beforeEach(async () => {
   profile = await mkdtemp(`${tmpdir()}/burrow-profile-`)
   running = await start()
@@ -48,36 +45,29 @@ afterEach(async () => {
   await rm(profile, { recursive: true, force: true, maxRetries: 10 })
 })
 
-/** A Chromium of our own on the test's profile, so that it can be killed. */
-async function start(): Promise<typeof running> {
-  const executable = findChromium()
-  if (executable === undefined) throw new Error("no Chromium found: set BURROW_CHROMIUM")
-  const flags = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${profile}`]
-  const child = spawn(executable, [...chromiumFlags, ...flags], {
-    detached: true,
-    stdio: ["ignore", "ignore", "pipe"],
-  })
-  for await (const line of createInterface({ input: child.stderr })) {
-    const endpoint = /DevTools listening on (ws:\S+)/.exec(line)?.[1]
-    if (endpoint === undefined) continue
-    return { process: child, browser: await chromium.connectOverCDP(endpoint) }
-  }
-  throw new Error("Chromium did not start")
+/** A Chromium on the test's profile, which outlives it. */
+function start(): Promise<BrowserContext> {
+  const executablePath = findChromium()
+  if (executablePath === undefined) throw new Error("no Chromium found: set BURROW_CHROMIUM")
+  return chromium.launchPersistentContext(profile, { executablePath, args: chromiumFlags })
 }
 
 /** SIGKILL to the browser and all its processes, which are a group of their own. */
 async function kill(): Promise<void> {
-  const { pid, exitCode, signalCode } = running.process
-  if (pid === undefined || exitCode !== null || signalCode !== null) return
-  const ended = once(running.process, "exit")
-  process.kill(-pid, "SIGKILL")
-  await ended
+  const closed = new Promise((resolve) => running.once("close", resolve))
+  process.kill(-(await browserPid()), "SIGKILL")
+  await closed
+}
+
+/** Chromium locks its profile by a link to `host-pid`. */
+async function browserPid(): Promise<number> {
+  const pid = Number((await readlink(`${profile}/SingletonLock`)).split("-").at(-1))
+  if (!(pid > 1)) throw new Error("Chromium's lock names no process")
+  return pid
 }
 
 async function openTab(): Promise<Page> {
-  const context = running.browser.contexts()[0]
-  if (context === undefined) throw new Error("no context")
-  const page = await context.newPage()
+  const page = await running.newPage()
   await page.goto(origin)
   await page.waitForFunction(() => "storePage" in globalThis)
   return page

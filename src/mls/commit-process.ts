@@ -147,13 +147,14 @@ async function checkPathLeaf(
   const { committer, applied, path, list } = commit
   const { groupId } = state.groupContext
   const external = list.externalInits.length > 0
-  // §12.4.3.2: a Remove in an external commit is for the committer's former leaf.
+  // §12.4.3.2: a Remove in an external commit is for the committer's former leaf, which the new one replaces as an
+  // Update would (§12.2): with another encryption key.
   const [former] = external ? list.removes : [committer]
   const replaced = former === undefined ? undefined : leafNodeOf(state, former)
   validateLeafNode(ctx.crypto, path.leafNode, {
     source: "commit",
     groupExtensions: applied.extensions,
-    ...(replaced && !external && { replaced }),
+    ...(replaced && { replaced }),
   })
   const check = leafNodeSignature(path.leafNode, { groupId, leafIndex: committer })
   await verifyLeafSignatures(ctx.crypto, [{ leafIndex: committer, check }])

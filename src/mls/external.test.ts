@@ -116,6 +116,18 @@ describe.each(backends)("external commits, %s", (backend: Backend) => {
     const result = await processMessage(knowing, inside, commit)
     expect(result.kind === "commit" && result.next).toBeDefined()
   })
+  test("resync: not with the encryption key of the former leaf", async () => {
+    const former = leafNodeOf(inside, leafIndex(1))
+    const keys = [{ publicKey: former.encryptionKey, privateKey: new Uint8Array(32) }]
+    const generateKemKeyPair = async () => keys.pop() ?? ctx.crypto.generateKemKeyPair()
+    const repeating = { ...ctx, crypto: { ...ctx.crypto, generateKemKeyPair } }
+    const resync = { ...joining, credential: former.credential, resync: leafIndex(1) }
+    const { commit } = await joinByExternalCommit(repeating, resync)
+    expect(keys).toEqual([])
+    expect(await codeOf(() => processMessage(ctx, inside, commit))).toBe(
+      "leaf_encryption_key_unchanged",
+    )
+  })
   test("SelfRemove by reference, AppDataUpdate and a PSK come along", async () => {
     const secret = new Uint8Array(32).fill(4)
     const knowing = { ...ctx, psks: { psk: () => secret } }

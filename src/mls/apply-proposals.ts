@@ -79,7 +79,8 @@ export async function applyProposals(
     adds: list.adds.map((keyPackage) => keyPackage.leafNode),
   }
   const applied = await inTurns(applyingProposals(tree, proposals))
-  if (list.groupContextExtensions.length > 0) checkSupport(applied.tree, extensions)
+  // Also where an AppDataUpdate brings the dictionary (§13.4: what is in use is supported by all).
+  if (extensions !== groupContext.extensions) checkSupport(applied.tree, extensions)
   return {
     ...applied,
     extensions,
@@ -115,7 +116,7 @@ export function externalSenders(extensions: readonly Extension[]) {
   return found === undefined ? [] : decode(decodeExternalSenders, found.data)
 }
 
-/** §11.1, §12.1.7: every member supports what the group's extensions are and demand. */
+/** §11.1, §12.1.7, §13.4: every member supports what the group's extensions are and demand. */
 function checkSupport(tree: RatchetTree, extensions: readonly Extension[]): void {
   for (const { type } of extensions) {
     if (!supportedByAll(tree, "extensions", type)) {

@@ -6,22 +6,26 @@ import { createCommit } from "./commit-create.ts"
 import type { Extension } from "./extensions.ts"
 import {
   type Backend,
+  add,
   afterCommit,
   afterProposal,
   backends,
+  capabilities,
   codeOf,
   forgeCommit,
   forgeMessage,
   groupOf,
+  keyPackageOf,
   required,
   testContext,
 } from "./group.fixture.ts"
-import { createProposal } from "./group.ts"
+import { createGroup, createProposal } from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { processMessage } from "./process.ts"
 import type { Proposal } from "./proposal-codec.ts"
 import { sortProposals } from "./proposals.ts"
 import { contentTypes, proposalTypes, senderTypes } from "./registry.ts"
+import { joinGroup } from "./welcome.ts"
 
 const selfRemove: Proposal = { proposalType: proposalTypes.selfRemove }
 const gce = (extensions: readonly Extension[]): Proposal => ({
@@ -111,6 +115,24 @@ describe.each(backends)("SelfRemove and AppDataUpdate, %s", (backend: Backend) =
       expect(await verdict(gce([required, other]))).toBe("app_data_direct_change")
       expect(await verdict(gce([required]))).toBe("app_data_direct_change")
       expect(await verdict(gce([other]))).toBe("app_data_direct_change")
+    })
+    test("extension_unsupported: it brings no dictionary to those who don't support one", async () => {
+      const without = { capabilities: { ...capabilities, extensions: [] } }
+      const [founder, other] = await Promise.all(
+        ["d", "e"].map((name) => keyPackageOf(ctx.crypto, name, without)),
+      )
+      if (founder === undefined || other === undefined) throw new Error("two members")
+      const groupId = new Uint8Array([4])
+      const group = await createGroup(ctx, { groupId, keyPackage: founder, extensions: [] })
+      const { next, welcome } = await createCommit(ctx, group, { proposals: [add(other)] })
+      if (welcome === undefined) throw new Error("no welcome")
+      const { state } = await joinGroup(ctx, { welcome, keyPackages: [other] })
+      const proposals = [appData(0x8001, new Uint8Array([1]))]
+      expect(await codeOf(() => createCommit(ctx, next, { proposals }))).toBe(
+        "extension_unsupported",
+      )
+      const message = await forgeCommit(ctx, next, { proposals })
+      expect(await codeOf(() => processMessage(ctx, state, message))).toBe("extension_unsupported")
     })
     test("needs no path, and the dictionary's place may be repaired", async () => {
       const made = await createCommit(ctx, bad, {

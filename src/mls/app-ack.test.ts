@@ -81,6 +81,19 @@ describe("against sets of single messages", () => {
   })
 })
 
+test("a hostile AppAck: what it names a thousand times is lost once", () => {
+  let received: ReceivedMessages = new Map()
+  for (const generation of [0, 2, 4, 6]) received = withReceived(received, leafIndex(1), generation)
+  const everything = { sender: leafIndex(1), firstGeneration: 0, lastGeneration: 2 ** 32 - 1 }
+  const acknowledged = Array.from({ length: 5000 }, () => everything)
+  expect(lostMessages(received, acknowledged)).toEqual([
+    { sender: 1, firstGeneration: 1, lastGeneration: 1 },
+    { sender: 1, firstGeneration: 3, lastGeneration: 3 },
+    { sender: 1, firstGeneration: 5, lastGeneration: 5 },
+    { sender: 1, firstGeneration: 7, lastGeneration: 2 ** 32 - 1 },
+  ])
+})
+
 test("bytes of an AppAck", () => {
   const received = withReceived(withReceived(new Map(), leafIndex(2), 5), leafIndex(2), 6)
   expect(hex(appAck(received).data)).toBe("0c000000020000000500000006")

@@ -42,24 +42,32 @@ export function decodeAppAck(data: Uint8Array): MessageRange[] {
 
 /**
  * What `acknowledged` names and `received` lacks: with another's AppAck and our own messages, what was lost on its way to
- * us; with our sent messages and another's AppAck as `received`, what was lost on its way there.
+ * us; with our sent messages and another's AppAck as `received`, what was lost on its way there. Each message is in one
+ * range; a sender's ascend.
  */
 export function lostMessages(
   received: ReceivedMessages,
   acknowledged: readonly MessageRange[],
 ): MessageRange[] {
-  return acknowledged.flatMap((range) => {
-    let from = range.firstGeneration
-    const lost: MessageRange[] = []
-    for (const { firstGeneration, lastGeneration } of received.get(range.sender) ?? []) {
-      if (lastGeneration < from) continue
-      if (firstGeneration > range.lastGeneration) break
-      if (firstGeneration > from) lost.push(rangeOf(range.sender, from, firstGeneration - 1))
-      from = lastGeneration + 1
+  const lost: MessageRange[] = []
+  // An AppAck may name a message a thousand times: once is enough.
+  for (const [sender, ranges] of receivedMessages(acknowledged)) {
+    const had = received.get(sender) ?? []
+    let next = 0
+    for (const { firstGeneration, lastGeneration } of ranges) {
+      let from = firstGeneration
+      // Both ascend: what ends before this range is of no use to those after it.
+      for (; from <= lastGeneration; next++) {
+        const one = had[next]
+        if (one === undefined || one.firstGeneration > lastGeneration) break
+        if (one.firstGeneration > from) lost.push(rangeOf(sender, from, one.firstGeneration - 1))
+        from = Math.max(from, one.lastGeneration + 1)
+        if (one.lastGeneration > lastGeneration) break
+      }
+      if (from <= lastGeneration) lost.push(rangeOf(sender, from, lastGeneration))
     }
-    if (from <= range.lastGeneration) lost.push(rangeOf(range.sender, from, range.lastGeneration))
-    return lost
-  })
+  }
+  return lost
 }
 
 /** Messages as an AppAck names them, in any order and with repetitions, as `ReceivedMessages`. */

@@ -1,6 +1,7 @@
 // RFC 9420 §8.6, §9.2, §15.3: past epochs in a window.
 
 import { beforeAll, describe, expect, test } from "vitest"
+import { bytesToHex } from "./bytes.ts"
 import { createCommit } from "./commit-create.ts"
 import {
   type EpochWindow,
@@ -9,10 +10,12 @@ import {
   processInWindow,
   windowPsks,
 } from "./epoch-window.ts"
-import { codeOf, groupOf, testContext } from "./group.fixture.ts"
+import { afterCommit, codeOf, groupOf, testContext } from "./group.fixture.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { createProposal, encryptApplication } from "./group.ts"
+import { processMessage } from "./process.ts"
 import { proposalTypes } from "./registry.ts"
+import { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 
 const EPOCHS = 4
 let ctx: MlsContext
@@ -70,6 +73,27 @@ describe("a window of two epochs", () => {
     const last = commits.at(-1) ?? new Uint8Array()
     expect(await codeOf(() => processInWindow(ctx, window, last))).toBe("wrong_epoch")
   })
+})
+
+test("nobody gets from a past epoch to the messages that were read in the next", async () => {
+  const [first] = commits
+  if (first === undefined) throw new Error("no commit")
+  const next = await afterCommit(ctx, start, first)
+  const window = advanceEpoch(openEpochWindow(start), next)
+  const [past] = window.past
+  if (past === undefined) throw new Error("no past epoch")
+  expect(await codeOf(() => processMessage(ctx, past, first))).toBe("membership_tag")
+  expect(past.treePrivate.keys.size).toBe(0)
+  const { epoch, messageKeys } = encodeGroupState(past)
+  const stored = bytesToHex(epoch) + bytesToHex(messageKeys)
+  const { initSecret, externalSecret, exporterSecret, resumptionPsk } = start.epochSecrets
+  const gone = [initSecret, externalSecret, resumptionPsk, ...start.treePrivate.keys.values()]
+  for (const secret of [...gone, start.signaturePrivateKey]) {
+    expect(stored).not.toContain(bytesToHex(secret))
+  }
+  // What belonged to its messages can still be exported.
+  expect(stored).toContain(bytesToHex(exporterSecret))
+  expect(decodeGroupState({ epoch, messageKeys }).treePrivate).toEqual(past.treePrivate)
 })
 
 test("resumption PSKs of kept epochs, and no others; then those of the caller", async () => {

@@ -9,7 +9,10 @@ import { contentTypes } from "./registry.ts"
 /** A group's current epoch and what is left of those before. A value, as `GroupState`. */
 export interface EpochWindow {
   readonly current: GroupState
-  /** The newest first: application messages of these epochs can still be read. */
+  /**
+   * The newest first: application messages of these epochs can still be read, and secrets exported. Their other secrets
+   * are gone.
+   */
   readonly past: readonly GroupState[]
   /** The newest first. */
   readonly resumptionPsks: readonly ResumptionSecret[]
@@ -23,7 +26,7 @@ interface ResumptionSecret {
 
 /** How much of the past a window keeps. */
 export interface EpochRetention {
-  /** Past epochs whose messages can be read. Default 3: forward secrecy begins that many epochs back. */
+  /** Past epochs whose messages can be read. Default 3: unread ones of these can be read by who takes the device. */
   readonly epochs?: number
   /** Past epochs whose resumption PSKs are kept. Default 16. */
   readonly resumptionPsks?: number
@@ -45,8 +48,30 @@ export function advanceEpoch(
   const resumption = { groupId, epoch, secret: epochSecrets.resumptionPsk }
   return {
     current: next,
-    past: [window.current, ...window.past].slice(0, epochs),
+    past: [readable(window.current), ...window.past].slice(0, epochs),
     resumptionPsks: [resumption, ...window.resumptionPsks].slice(0, resumptionPsks),
+  }
+}
+
+/**
+ * §9.2: of an epoch that is over only what reads its messages, and what was exported from it. With its init secret or the
+ * keys of its tree the next epoch, and all messages of that one, could be had again from its commit.
+ */
+function readable(state: GroupState): GroupState {
+  const gone = new Uint8Array()
+  return {
+    ...state,
+    epochSecrets: {
+      ...state.epochSecrets,
+      initSecret: gone,
+      externalSecret: gone,
+      confirmationKey: gone,
+      membershipKey: gone,
+      resumptionPsk: gone,
+    },
+    treePrivate: { leafIndex: state.treePrivate.leafIndex, keys: new Map() },
+    signaturePrivateKey: gone,
+    proposals: new Map(),
   }
 }
 

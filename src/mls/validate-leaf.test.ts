@@ -8,9 +8,9 @@ import { type RequiredCapabilities, encodeRequiredCapabilities } from "./extensi
 import type { OwnKeyPackage } from "./key-package.ts"
 import { type Capabilities, type LeafNode, leafNodeSignature } from "./leaf-node.ts"
 import { extensionTypes } from "./registry.ts"
-import { leafIndex } from "./tree-math.ts"
+import { leafIndex, nodeIndex } from "./tree-math.ts"
 import { NOW, capabilities, codeOf, cryptoOf, member, members } from "./tree.fixture.ts"
-import { applyProposalsToTree, createTree } from "./tree.ts"
+import { applyProposalsToTree, createTree, setPath } from "./tree.ts"
 import {
   type LeafNodeChecks,
   leafChecksInTree,
@@ -183,6 +183,21 @@ describe("a leaf among others (§7.3)", () => {
   test("has an encryption key of its own", async () => {
     const shared = { ...leaf, encryptionKey: others[1]?.encryptionKey ?? new Uint8Array() }
     expect(await codeAmong([...others, shared])).toBe("leaf_encryption_key_not_unique")
+  })
+
+  test("has no parent's encryption key: nobody could join any more (§12.2, §12.4.3.1)", async () => {
+    const [first = leaf, ...rest] = others
+    const adds = [...rest, leaf]
+    const { tree } = applyProposalsToTree(createTree(first), { updates: [], removes: [], adds })
+    const withRoot = (encryptionKey: Uint8Array) => {
+      const root = { encryptionKey, parentHash: new Uint8Array(), unmergedLeaves: [] }
+      const parents = new Map([[nodeIndex(3), root]])
+      return setPath(tree, { leafIndex: leafIndex(0), leafNode: first, parents })
+    }
+    const code = (key: Uint8Array) =>
+      codeOf(() => atOnce(leafChecksInTree(withRoot(key), [leafIndex(3)])))
+    expect(await code(leaf.encryptionKey)).toBe("parent_key_not_unique")
+    expect(await code(own.keyPackage.initKey)).toBe("nothing thrown")
   })
 
   test("has a signature key of its own", async () => {

@@ -96,7 +96,7 @@ export function* leafChecksInTree(
   tree: RatchetTree,
   leaves: readonly LeafIndex[],
 ): Generator<undefined> {
-  const { leafEncryptionKeys, signatureKeys, credentialTypes } = tree.index
+  const { leafEncryptionKeys, parentEncryptionKeys, signatureKeys, credentialTypes } = tree.index
   for (const [i, at] of leaves.entries()) {
     if (i > 0 && i % PART === 0) yield
     // Not kept parsed: a Commit may add thousands.
@@ -107,6 +107,12 @@ export function* leafChecksInTree(
       leafEncryptionKeys.count(keyString(leaf.encryptionKey)) === 1,
       "leaf_encryption_key_not_unique",
       `leaf ${at} has another member's encryption key`,
+    )
+    // §12.2, §12.4.3.1: nor is it a parent's, or nobody could join any more.
+    must(
+      parentEncryptionKeys.count(keyString(leaf.encryptionKey)) === 0,
+      "parent_key_not_unique",
+      `leaf ${at} has the encryption key of a parent node`,
     )
     must(
       signatureKeys.count(keyString(leaf.signatureKey)) === 1,

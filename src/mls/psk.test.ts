@@ -25,3 +25,10 @@ withShared<PskSecretVector[]>("vectors/mls/psk_secret.json", (vectors) => {
     })
   })
 })
+
+test("a PSKLabel counts no more than 65,535 PSKs", async () => {
+  const crypto = await vectorCrypto({ cipher_suite: 1 }, "noble")
+  const id = { kind: "external", pskId: new Uint8Array(), pskNonce: new Uint8Array(32) } as const
+  const psks = Array.from({ length: 65_536 }, () => ({ id, secret: new Uint8Array(32) }))
+  expect(() => pskSecret(crypto, psks)).toThrow(expect.objectContaining({ code: "decode" }))
+})

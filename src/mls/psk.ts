@@ -73,8 +73,12 @@ export interface Psk {
   readonly secret: Uint8Array
 }
 
-/** `psk_secret` over the PSKs in the order of their proposals: `KDF.Nh` bytes, zeros without any. */
+/**
+ * `psk_secret` over the PSKs in the order of their proposals: `KDF.Nh` bytes, zeros without any. Throws `MlsError`
+ * `decode` for more of them than a PSKLabel can count.
+ */
 export function pskSecret(crypto: MlsCrypto, psks: readonly Psk[]): Uint8Array {
+  if (psks.length > 0xffff) throw new MlsError("decode", `${psks.length} PSKs`, "8.4")
   const size = crypto.suite.hash.size
   const zero = new Uint8Array(size)
   return psks.reduce<Uint8Array>((secret, psk, index) => {

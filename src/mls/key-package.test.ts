@@ -13,7 +13,7 @@ import {
   keyPackageRef,
   keyPackageSignature,
 } from "./key-package.ts"
-import { labels } from "./registry.ts"
+import { extensionTypes, labels } from "./registry.ts"
 import { NOW, backends, codeOf, cryptoOf, fuzzDecoder, member, resigned } from "./tree.fixture.ts"
 import { validateKeyPackage, validateKeyPackages } from "./validate-key-package.ts"
 
@@ -82,6 +82,12 @@ describe("a key package", () => {
   test("whose init key is its leaf's encryption key is refused (§10.1)", async () => {
     const bad = await changed({ initKey: own.keyPackage.leafNode.encryptionKey })
     expect(await codeOf(() => validateKeyPackage(crypto, bad))).toBe("key_package_init_key")
+  })
+
+  test("whose dictionary's entries do not ascend is refused (draft §4.6)", async () => {
+    const data = Uint8Array.of(6, 0, 5, 0, 0, 4, 0)
+    const bad = await changed({ extensions: [{ type: extensionTypes.appDataDictionary, data }] })
+    expect(await codeOf(() => validateKeyPackage(crypto, bad))).toBe("app_data_order")
   })
 
   test("whose init key is no key is refused", async () => {

@@ -1,5 +1,6 @@
 // RFC 9420 §10.1: key package validation.
 
+import { appDataDictionary } from "./app-data.ts"
 import { inBatches, inTurns } from "./batches.ts"
 import { equalBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
@@ -27,7 +28,7 @@ export interface KeyPackageChecks {
 /**
  * Every rule of §10.1 for a group of MLS 1.0 and the suite of `crypto`. Throws `MlsError`
  * `key_package_version`, `key_package_suite`, `key_package_init_key`, `key_package_signature`, or the code of
- * a rule for its leaf.
+ * a rule for its leaf; `decode` or `app_data_order` for a dictionary.
  */
 export async function validateKeyPackage(
   crypto: MlsCrypto,
@@ -87,6 +88,8 @@ function checkKeyPackage(
   }
   // §10.1: the leaf is valid for a KeyPackage.
   validateLeafNode(crypto, leafNode, { ...checks, source: "key_package" })
+  // Draft §4.6: as in the leaf.
+  appDataDictionary(keyPackage.extensions)
   // §10.1: leaf_node.encryption_key is different from init_key.
   if (equalBytes(initKey, leafNode.encryptionKey)) {
     throw new MlsError("key_package_init_key", "init_key is the leaf's encryption key", "10.1")

@@ -67,7 +67,7 @@ describe("a leaf on its own (§7.3)", () => {
   })
 
   test("lists its extensions, but for the default ones", async () => {
-    const bad = { ...leaf, extensions: [{ type: APP_DATA, data: new Uint8Array() }] }
+    const bad = { ...leaf, extensions: [{ type: APP_DATA, data: Uint8Array.of(0) }] }
     expect(await codeFor(bad)).toBe("leaf_extension_not_listed")
     const listed = { ...bad, capabilities: { ...capabilities, extensions: [APP_DATA] } }
     expect(await codeFor(listed)).toBe("nothing thrown")
@@ -94,6 +94,17 @@ describe("a leaf on its own (§7.3)", () => {
   test("supports the extensions of the GroupContext", async () => {
     const groupExtensions = [{ type: APP_DATA, data: new Uint8Array() }]
     expect(await codeFor(leaf, { groupExtensions })).toBe("leaf_group_extension")
+  })
+
+  test("has a dictionary whose entries ascend, if it has one (draft §4.6)", async () => {
+    const having = (...data: number[]): LeafNode => ({
+      ...withCapabilities({ extensions: [APP_DATA] }),
+      extensions: [{ type: APP_DATA, data: Uint8Array.from(data) }],
+    })
+    expect(await codeFor(having(6, 0, 4, 0, 0, 5, 0))).toBe("nothing thrown")
+    expect(await codeFor(having(6, 0, 5, 0, 0, 4, 0))).toBe("app_data_order")
+    expect(await codeFor(having(6, 0, 4, 0, 0, 4, 0))).toBe("app_data_order")
+    expect(await codeFor(having(6, 0, 4, 0))).toBe("decode")
   })
 
   test("is of the source that its carrier demands", async () => {

@@ -1,5 +1,6 @@
 // RFC 9420 §7.3: leaf node validation. Signatures are collected by the caller and verified in one batch.
 
+import { appDataDictionary } from "./app-data.ts"
 import { equalBytes, keyString } from "./bytes.ts"
 import { decode } from "./codec.ts"
 import { credentialType } from "./credential.ts"
@@ -45,7 +46,8 @@ export interface LeafNodeChecks {
 
 /**
  * All rules of §7.3 that need no other member's leaf, but the signature (`leafNodeSignature`).
- * Throws `MlsError` with the code of the first rule that is broken, or `invalid_public_key`.
+ * Throws `MlsError` with the code of the first rule that is broken, `invalid_public_key`, or `decode` or
+ * `app_data_order` for its dictionary.
  */
 export function validateLeafNode(
   crypto: MlsCrypto,
@@ -79,6 +81,8 @@ export function validateLeafNode(
       `the leaf does not list its extension ${type}`,
     )
   }
+  // Draft §4.6: "The entries in the component_data MUST be sorted", each id once.
+  appDataDictionary(leaf.extensions)
   checkSource(leaf, checks)
   if (checks.maxLifetime !== undefined) checkWholeLifetime(leaf, checks.maxLifetime)
   if (checks.now !== undefined) checkLifetime(leaf, checks.now)

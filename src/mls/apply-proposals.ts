@@ -14,6 +14,7 @@ import {
 } from "./extensions.ts"
 import type { AuthenticationService, GroupState, MlsContext, RemovedMember } from "./group-types.ts"
 import { type LeafNode, leafNodeSignature } from "./leaf-node.ts"
+import type { Proposal } from "./proposal-codec.ts"
 import type { ProposalList } from "./proposals.ts"
 import { extensionTypes, proposalTypes, protocolVersions } from "./registry.ts"
 import { supportString } from "./tree-index.ts"
@@ -27,6 +28,7 @@ import {
 } from "./tree.ts"
 import { validateKeyPackages } from "./validate-key-package.ts"
 import {
+  checkLifetime,
   requiredCapabilities,
   supportedByAll,
   supports,
@@ -147,6 +149,15 @@ function removedMember(tree: RatchetTree, leaf: LeafIndex): RemovedMember {
     throw new MlsError("remove_not_member", `leaf ${leaf} is no member`, "12.1.3")
   }
   return { leafIndex: leaf, leafNode: found, credential: found.credential }
+}
+
+/**
+ * §7.3: "If the LeafNode appears in a message being sent by the client", it must be within its lifetime. Without a clock
+ * that is not known. Throws `MlsError` `leaf_not_yet_valid` or `leaf_expired`.
+ */
+export function requireLifetime({ now }: MlsContext, proposal: Proposal): void {
+  if (now === undefined || proposal.proposalType !== proposalTypes.add) return
+  checkLifetime(proposal.keyPackage.leafNode, now)
 }
 
 /** §12.2: every member that processes the commit supports the types of its proposals. */

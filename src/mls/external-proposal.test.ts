@@ -7,6 +7,7 @@ import { createExternalProposal, createNewMemberProposal } from "./external-prop
 import { encodeExternalSenders } from "./extensions.ts"
 import {
   type Backend,
+  add,
   afterCommit,
   afterProposal,
   backends,
@@ -15,6 +16,7 @@ import {
   keyPackageOf,
   testContext,
 } from "./group.fixture.ts"
+import { createProposal } from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
 import type { ExternalProposalOptions, GroupState, MlsContext } from "./group-types.ts"
 import { extensionTypes, proposalTypes } from "./registry.ts"
@@ -63,6 +65,25 @@ describe.each(backends)("proposals made outside, %s", (backend: Backend) => {
     const { state } = await joinGroup(ctx, { welcome, keyPackages: [keyPackage] })
     expect(state.groupContext).toEqual(made.next.groupContext)
     expect(atBob.groupContext).toEqual(made.next.groupContext)
+  })
+
+  test("leaf_expired, leaf_not_yet_valid: nobody sends an Add that is not within its lifetime (§7.3)", async () => {
+    const { groupInfo } = sender
+    const now = BigInt(ctx.now ?? 0)
+    const lifetimes = {
+      leaf_expired: { notBefore: 0n, notAfter: now - 1n },
+      leaf_not_yet_valid: { notBefore: now + 1n, notAfter: now + 2n },
+      "nothing thrown": { notBefore: now, notAfter: now },
+    }
+    for (const [code, lifetime] of Object.entries(lifetimes)) {
+      const own = await keyPackageOf(ctx.crypto, "carol", { lifetime })
+      const proposal = add(own)
+      expect(await codeOf(() => createProposal(ctx, alice, proposal))).toBe(code)
+      expect(await codeOf(() => createExternalProposal(ctx, { ...sender, proposal }))).toBe(code)
+      expect(await codeOf(() => createNewMemberProposal(ctx, { groupInfo, keyPackage: own }))).toBe(
+        code,
+      )
+    }
   })
 
   test("what a sender from outside may not say is not signed", async () => {

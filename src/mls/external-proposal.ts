@@ -1,5 +1,6 @@
 // RFC 9420 §12.1.8: proposals from outside the group, by a sender that it knows or by one who wants to be added.
 
+import { requireLifetime } from "./apply-proposals.ts"
 import { MlsError } from "./error.ts"
 import type { Sender } from "./framing.ts"
 import type {
@@ -15,7 +16,8 @@ import { externalTypes, readMessage } from "./verify-message.ts"
 
 /**
  * A proposal signed by an entry of the group's external_senders, as an MLSMessage. Throws `MlsError`
- * `external_proposal_type`, `unexpected_message` without a GroupInfo, or `safe_aad`.
+ * `external_proposal_type`, `unexpected_message` without a GroupInfo, `safe_aad`, or of an Add `leaf_not_yet_valid` or
+ * `leaf_expired`.
  */
 export function createExternalProposal(
   ctx: MlsContext,
@@ -53,6 +55,7 @@ interface ProposalToSign extends Pick<
 
 /** §12.1.8: such proposals are PublicMessages, and have no membership tag. */
 async function signed(ctx: MlsContext, options: ProposalToSign): Promise<Uint8Array> {
+  requireLifetime(ctx, options.proposal)
   const message = readMessage(ctx, options.groupInfo)
   if (message.wireFormat !== wireFormats.groupInfo) {
     throw new MlsError("unexpected_message", "no GroupInfo", "12.1.8")

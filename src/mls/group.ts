@@ -2,7 +2,7 @@
 
 import { bytesToHex } from "./bytes.ts"
 import { MlsError } from "./error.ts"
-import { checkGroupExtensions } from "./apply-proposals.ts"
+import { checkGroupExtensions, requireLifetime } from "./apply-proposals.ts"
 import { enterEpoch } from "./epoch.ts"
 import { mlsExporter } from "./exporter.ts"
 import { exportFromTree } from "./exporter-tree.ts"
@@ -93,7 +93,8 @@ export async function createGroup(
 /**
  * Signs and frames a proposal; the state that is returned has it in its cache. For an Update use
  * `createUpdateProposal`. Throws `MlsError` `misuse`, `self_remove_encrypted`, `too_many_proposals`,
- * `group_reinitialised` or `safe_aad`. Whether the proposal can be committed is seen when it is.
+ * `group_reinitialised`, `safe_aad`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether the proposal can be
+ * committed is seen when it is.
  */
 export function createProposal(
   ctx: MlsContext,
@@ -228,6 +229,7 @@ async function sendProposal(
 ): Promise<CreatedProposal> {
   requireActive(state)
   const { proposal, ownUpdate, authenticatedData } = sending
+  requireLifetime(ctx, proposal)
   // Draft §6.3: SelfRemove is there for external joiners to read.
   if (proposal.proposalType === proposalTypes.selfRemove && sending.wireFormat === "private") {
     throw new MlsError("self_remove_encrypted", "SelfRemove goes in a PublicMessage")

@@ -215,7 +215,8 @@ function checkSource(leaf: LeafNode, { source, replaced }: LeafNodeChecks): void
   )
 }
 
-function checkLifetime(leaf: LeafNode, now: number): void {
+/** Throws `MlsError` `leaf_not_yet_valid` or `leaf_expired`; `now` in seconds since 1970. */
+export function checkLifetime(leaf: LeafNode, now: number): void {
   if (leaf.source.kind !== "key_package") return
   const { notBefore, notAfter } = leaf.source.lifetime
   // §7.3: the current time is within the range of the lifetime field.

@@ -5,7 +5,7 @@ import type { CachedProposal } from "./group-types.ts"
 import { proposalTypes } from "./registry.ts"
 
 /**
- * All cached proposals if they go together. Otherwise one after the other, those that the RFC prefers first,
+ * All cached proposals if they go together. Otherwise one part of them after the other, those that the RFC prefers first,
  * each if it goes with the ones before: SelfRemove, then Remove, then Update, the latest first; ReInit last.
  * `attempt` gets references in the order that they came, and throws if they can't be committed.
  */
@@ -19,13 +19,23 @@ export async function selectProposals<T>(
   // If it fails even without them, it is not for them.
   let best = await attempt([])
   let chosen: ReadonlySet<CachedProposal> = new Set()
-  for (const candidate of byPreference(cached)) {
-    const together = new Set(chosen).add(candidate)
+  /** Takes those that go with the chosen ones: all of them at once, or by halves, so that few bad ones cost little. */
+  const take = async (candidates: readonly CachedProposal[]): Promise<void> => {
+    const together = new Set([...chosen, ...candidates])
     const result = await attemptOrUndefined(attempt, refsOf(cached.filter((c) => together.has(c))))
-    if (result === undefined) continue
-    best = result
-    chosen = together
+    if (result !== undefined) {
+      best = result
+      chosen = together
+    } else if (candidates.length > 1) {
+      const half = Math.ceil(candidates.length / 2)
+      await take(candidates.slice(0, half))
+      await take(candidates.slice(half))
+    }
   }
+  const preferred = byPreference(cached)
+  const half = Math.ceil(preferred.length / 2)
+  await take(preferred.slice(0, half))
+  if (preferred.length > 1) await take(preferred.slice(half))
   return best
 }
 

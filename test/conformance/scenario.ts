@@ -15,6 +15,8 @@ import {
   ShapeError,
   tagged,
   text,
+  unique,
+  wide,
 } from "./shape.ts"
 
 const labels = list(label)
@@ -150,7 +152,7 @@ const topology = openObject({
 const scenario = object({
   name: label,
   spec_version: oneOf("2", "3"),
-  clients: labels,
+  clients: unique(label),
   topology: optional(topology),
   steps: list(step),
 })
@@ -202,7 +204,7 @@ const trace = openObject({
 const profile = openObject({ name: oneOf("current", "legacy") })
 
 const vector = openObject({
-  seed: optional(count),
+  seed: optional(wide),
   application_profile: optional(profile),
   scenario,
   expected_trace: optional(anything),
@@ -210,7 +212,7 @@ const vector = openObject({
 })
 
 const generatedCase = openObject({
-  seed: optional(count),
+  seed: optional(wide),
   subject: optional(label),
   scenario: optional(scenario),
   expected_outcomes: optional(list(outcome)),

@@ -28,6 +28,14 @@ export const count: Check<number> = (value, at) => {
   return value
 }
 
+/** A u64 as JSON has it: beyond 2^53 its last digits are lost, which does not matter to a seed. */
+export const wide: Check<number> = (value, at) => {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > 2 ** 64) {
+    throw new ShapeError(`${at} is no natural number of 64 bits`)
+  }
+  return value
+}
+
 export const flag: Check<boolean> = (value, at) => {
   if (typeof value !== "boolean") throw new ShapeError(`${at} is neither true nor false`)
   return value
@@ -51,6 +59,15 @@ export function list<T>(item: Check<T>): Check<readonly T[]> {
   }
 }
 
+/** No item twice. */
+export function unique<T>(item: Check<T>): Check<readonly T[]> {
+  return (value, at) => {
+    const items = list(item)(value, at)
+    if (new Set(items).size !== items.length) throw new ShapeError(`${at} repeats an item`)
+    return items
+  }
+}
+
 export function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, at) => (value === undefined || value === null ? undefined : check(value, at))
 }
@@ -64,7 +81,9 @@ export function object<S extends Shape>(shape: S): Check<Fields<S>> {
 export function openObject<S extends Shape>(shape: S): Check<Fields<S>> {
   return (value, at) => {
     const all = members(value, at)
-    const known = Object.keys(shape).flatMap((name) => (name in all ? [[name, all[name]]] : []))
+    const known = Object.keys(shape).flatMap((name) =>
+      Object.hasOwn(all, name) ? [[name, all[name]]] : [],
+    )
     return fields(shape, Object.fromEntries(known) as Record<string, unknown>, at)
   }
 }
@@ -76,7 +95,8 @@ export function tagged<Tag extends string, V extends Readonly<Record<string, Sha
 ): Check<{ [K in keyof V]: Readonly<Record<Tag, K>> & Fields<V[K]> }[keyof V]> {
   return (value, at) => {
     const { [tag]: kind, ...rest } = members(value, at)
-    const shape = typeof kind === "string" ? variants[kind] : undefined
+    const shape =
+      typeof kind === "string" && Object.hasOwn(variants, kind) ? variants[kind] : undefined
     if (shape === undefined) throw new ShapeError(`${at} has the unknown ${tag} ${String(kind)}`)
     return { [tag]: kind, ...fields(shape, rest, `${at} (${String(kind)})`) } as {
       [K in keyof V]: Readonly<Record<Tag, K>> & Fields<V[K]>
@@ -93,7 +113,9 @@ function members(value: unknown, at: string): Record<string, unknown> {
 
 function fields<S extends Shape>(shape: S, value: Record<string, unknown>, at: string): Fields<S> {
   for (const name of Object.keys(value)) {
-    if (!(name in shape)) throw new ShapeError(`${at} has the unknown member ${name}`)
+    if (!Object.hasOwn(shape, name)) {
+      throw new ShapeError(`${at} has the unknown member ${name}`)
+    }
   }
   const checked = Object.entries(shape).map(([name, check]) => [
     name,

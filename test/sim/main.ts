@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { Counts } from "./counts.ts"
 import { runJobs } from "./jobs.ts"
+import { jobsOf, seedsOf } from "./options.ts"
 import { planOf, scriptOf } from "./plan.ts"
 import type { Plan } from "./plan.ts"
 import type { Property } from "./properties.ts"
@@ -29,6 +30,7 @@ const { values } = parseArgs({
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const seeds = seedsOf(values.seeds)
+const jobs = jobsOf(values.jobs)
 process.exitCode = (values.trace ? await trace(seeds) : await runAll(seeds)) ? 0 : 1
 
 async function runAll(all: readonly number[]): Promise<boolean> {
@@ -39,7 +41,7 @@ async function runAll(all: readonly number[]): Promise<boolean> {
   let lasted = 0
   await runJobs({
     seeds: all,
-    jobs: Math.min(all.length, Number(values.jobs)),
+    jobs: Math.min(all.length, jobs),
     onVerdict: (seed, verdict) => {
       counts.merge(verdict.counts)
       lasted += verdict.lasted
@@ -104,15 +106,4 @@ async function trace(all: readonly number[]): Promise<boolean> {
     ok &&= failures.length === 0
   }
   return ok
-}
-
-/** `7`, `1..500`, or several of them with commas. */
-function seedsOf(text: string): readonly number[] {
-  return text.split(",").flatMap((part) => {
-    const [from = NaN, to = from] = part.split("..").map(Number)
-    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || to < from) {
-      throw new Error(`no seeds: ${part}`)
-    }
-    return Array.from({ length: to - from + 1 }, (_, index) => from + index)
-  })
 }

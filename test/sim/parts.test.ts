@@ -7,6 +7,7 @@ import { cipherSuite, createCrypto } from "../../src/mls/index.ts"
 import { bytesToHex, hexToBytes } from "../../src/nostr/event.ts"
 import { Clock } from "./clock.ts"
 import { nodeBackEnd } from "./node-back-end.ts"
+import { jobsOf, seedsOf } from "./options.ts"
 import { planOf } from "./plan.ts"
 import { Rng } from "./rng.ts"
 import { shrink } from "./shrink.ts"
@@ -104,4 +105,11 @@ test("Node's cryptography does what the other back ends do", async () => {
       ).rejects.toMatchObject({ name: "MlsError" })
     }
   }
+})
+
+test("the command line names seeds, and never so few processes that nothing would run", () => {
+  expect(seedsOf("3,5..7")).toEqual([3, 5, 6, 7])
+  for (const text of ["7..5", "x", "1..", "1.5"]) expect(() => seedsOf(text)).toThrow("no seeds")
+  expect(jobsOf("2")).toBe(2)
+  for (const text of ["0", "-1", "x", "1.5"]) expect(() => jobsOf(text)).toThrow("no number")
 })

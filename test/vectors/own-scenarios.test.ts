@@ -252,3 +252,25 @@ test("a scenario that can't go on, or expects nothing, has failed", async () => 
     ),
   ).toMatchObject([{ kind: "not_group_admin" }])
 })
+
+test("a file that the schema does not allow is told from one whose expectations fail", async () => {
+  const steps = founded(["alice", "bob"])
+  const state = { type: "client_state", client: "bob", epoch: 1, member_count: 2 }
+  const observe = { type: "observe", clients: ["bob"] }
+  const file = (more: readonly Json[], outcomes: readonly Json[]) =>
+    scenario(["alice", "bob"], [...steps, ...more, observe], outcomes)
+  // Names that every JavaScript object has are no steps, outcomes or members.
+  const invalid = [
+    file([{ type: "constructor" }], [state]),
+    file([], [state, { type: "valueOf" }]),
+    file([{ type: "deliver_all", toString: 1 }], [state]),
+    scenario(["alice", "bob", "alice"], [...steps, observe], [state]),
+    { ...file([], [state]), seed: -1 },
+    { ...file([], [state]), seed: 1.5 },
+  ]
+  for (const each of invalid) {
+    expect(await runFixture(each)).toMatchObject([{ kind: "invalid_file" }])
+  }
+  // The reference's seeds have 64 bits.
+  await passes({ ...file([], [state]), seed: 2 ** 64 - 1 })
+})

@@ -284,6 +284,28 @@ describe("components of a result (marmot-wire §6.1)", () => {
     expect(await refusal("alice", requiredCapabilities([10]))).toBe("unsupported_group")
   })
 
+  test("whom the same Commit removes judges its result as those do who stay", async () => {
+    const without = (id: number) => requireComponents(REQUIRED.filter((each) => each !== id))
+    const invalid: readonly (readonly [string, readonly Proposal[]])[] = [
+      ["missing_component", [without(0x8003)]],
+      ["missing_component", [without(0x8004)]],
+      ["missing_component", [componentUpdate(0x8001, undefined)]],
+      ["missing_component", [requireComponents([...REQUIRED, RETENTION].sort((a, b) => a - b))]],
+      [
+        "unsupported_group",
+        [requireComponents([...REQUIRED, 0x8123]), componentUpdate(0x8123, new Uint8Array())],
+      ],
+      ["unsupported_group", [requiredCapabilities([10])]],
+    ]
+    for (const [code, proposals] of invalid) {
+      expect(await refusal("alice", removeLeaf(m, "carol"), ...proposals)).toBe(code)
+    }
+    const list = requireComponents([...REQUIRED, RETENTION].sort((a, b) => a - b))
+    const add: Proposal = { proposalType: proposalTypes.add, keyPackage: m.eve.keyPackage }
+    const edge = await by("alice", removeLeaf(m, "carol"), add, list, keep(60n))
+    expect(edge.privileged).toBe(true)
+  })
+
   test("the dictionary changes by its own proposals only", async () => {
     const gutted: Proposal = {
       proposalType: proposalTypes.groupContextExtensions,

@@ -14,7 +14,7 @@ import type { CommitEdge, GroupChange } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf, type Route, routeOf } from "./group-facts.ts"
 import { sameAvatar } from "./group-image.ts"
-import { sameRequirements, validateGroupState } from "./group-rules.ts"
+import { sameRequirements, validateGroupState, validateUnseenResult } from "./group-rules.ts"
 
 /**
  * Judges a Commit that MLS has accepted: its author against the parent, then the whole result. `next` undefined: it
@@ -27,7 +27,8 @@ export function judgeCommit(
   seenAt: number,
 ): CommitEdge {
   authorizeCommit(parent, summary)
-  if (next !== undefined) {
+  if (next === undefined) validateUnseenResult(parent, summary)
+  else {
     checkDictionary(parent, next, summary)
     const changed = [...summary.added, summary.committer]
     validateGroupState(next, sameRequirements(parent, next) ? changed : undefined)

@@ -1,10 +1,13 @@
 // Marmot group state (marmot-wire §4.3, behaviour §2): what every resulting state must satisfy, whoever made it.
 
 import {
+  type CommitSummary,
   componentIds as mlsComponentIds,
+  type Extension,
   extensionTypes,
   type GroupState,
   type LeafIndex,
+  type LeafNode,
   leafNodeOf,
   members,
   proposalTypes,
@@ -34,15 +37,43 @@ const ALWAYS_REQUIRED = [
  */
 export function validateGroupState(state: GroupState, changed?: Iterable<LeafIndex>): void {
   const { components, admins, members: accounts } = factsOf(state)
-  checkRequiredCapabilities(state)
+  checkRequiredCapabilities(state.groupContext.extensions)
   const requirements = requirementsOf(components)
   checkComponents(components, requirements)
-  for (const leaf of changed ?? allLeaves(state)) checkLeaf(state, leaf, requirements)
+  for (const leaf of changed ?? allLeaves(state)) checkLeaf(leafNodeOf(state, leaf), requirements)
   // §6.4: whoever takes an admin's last leaf takes the key out of the policy in the same Commit.
   const present = new Set(accounts)
   if (admins.some((admin) => !present.has(admin))) {
     throw new MarmotError("authorization_failed", "an admin of the policy is no member")
   }
+}
+
+/**
+ * The same of the result of a Commit that removes this device, which can't look into it: from `parent` and the Commit
+ * alone. What is no edge for those who stay must not be the end for the one whom it removes. Throws like
+ * `validateGroupState`; the admins are `authorizeCommit`'s business.
+ */
+export function validateUnseenResult(parent: GroupState, summary: CommitSummary): void {
+  const components = new Map(factsOf(parent).components)
+  let { extensions } = parent.groupContext
+  const nodes: LeafNode[] = []
+  for (const { proposal } of summary.proposals) {
+    if (proposal.proposalType === proposalTypes.appDataUpdate) {
+      if (proposal.update === undefined) components.delete(proposal.componentId)
+      else components.set(proposal.componentId, proposal.update)
+    } else if (proposal.proposalType === proposalTypes.groupContextExtensions) {
+      extensions = proposal.extensions
+    } else if (proposal.proposalType === proposalTypes.add) {
+      nodes.push(proposal.keyPackage.leafNode)
+    }
+  }
+  checkRequiredCapabilities(extensions)
+  const requirements = requirementsOf(components)
+  checkComponents(components, requirements)
+  // The committer's leaf is replaced by one that only those who stay are shown.
+  const gone = new Set([summary.committer, ...summary.removed.map(({ leafIndex }) => leafIndex)])
+  for (const leaf of allLeaves(parent)) if (!gone.has(leaf)) nodes.push(leafNodeOf(parent, leaf))
+  for (const node of nodes) checkLeaf(node, requirements)
 }
 
 /** Whether two states ask the same of their members, so that only changed leaves need a look. */
@@ -51,8 +82,8 @@ export function sameRequirements(a: GroupState, b: GroupState): boolean {
   return asked(a) === asked(b)
 }
 
-function checkRequiredCapabilities(state: GroupState): void {
-  const { extensions, proposals } = requiredCapabilities(state.groupContext.extensions)
+function checkRequiredCapabilities(ofGroup: readonly Extension[]): void {
+  const { extensions, proposals } = requiredCapabilities(ofGroup)
   if (
     !extensions.includes(extensionTypes.appDataDictionary) ||
     !proposals.includes(proposalTypes.appDataUpdate) ||
@@ -87,8 +118,7 @@ function checkComponents(
   for (const [id, data] of components) validateGroupComponent(id, data)
 }
 
-function checkLeaf(state: GroupState, leaf: LeafIndex, requirements: GroupRequirements): void {
-  const node = leafNodeOf(state, leaf)
+function checkLeaf(node: LeafNode, requirements: GroupRequirements): void {
   if (!isCovered(missingRequirements(requirements, node))) {
     throw new MarmotError("unsupported_group", "a member does not support what the group requires")
   }

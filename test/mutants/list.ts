@@ -673,7 +673,7 @@ export const mutants: readonly Mutant[] = [
     name: "members need not support what the group requires",
     file: "src/marmot/group-rules.ts",
     from: "if (!isCovered(missingRequirements(requirements, node))) {",
-    to: "if (!isCovered(missingRequirements(requirements, node)) && leaf < 0) {",
+    to: "if (!isCovered(missingRequirements(requirements, node)) && node.signatureKey.length < 1) {",
     killedBy: [
       "src/marmot/group-rules.test.ts",
       "a state that one is invited into (marmot-wire §4.3, behaviour §3) an unknown requirement",

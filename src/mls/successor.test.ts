@@ -14,6 +14,7 @@ import {
   required,
   testContext,
 } from "./group.fixture.ts"
+import { advanceEpoch, openEpochWindow, windowPsks } from "./epoch-window.ts"
 import type { GroupState, MlsContext, SuccessorOptions } from "./group-types.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
 import { encryptApplication } from "./group.ts"
@@ -87,6 +88,47 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       ).toBe("psk_unknown")
     })
 
+    test("successor_parent: the key is one of the old group's, not of another that both know", async () => {
+      const names = ["alice", "bob", "carol"]
+      const [other] = await groupOf(ctx, names, [required])
+      if (other === undefined) throw new Error("no other group")
+      const groupContext = { ...other.groupContext, groupId: new Uint8Array([8]) }
+      const elsewhere = { ...other, groupContext }
+      const made = await createBranch(ctx, elsewhere, { ...founding(1), groupId, extensions: [] })
+      const knowing = { ...ctx, psks: { psk: () => other.epochSecrets.resumptionPsk } }
+      const join = { welcome: welcomed(made), keyPackages: [own(1)] }
+      expect(await codeOf(() => joinGroup(knowing, { ...join, parent: bob }))).toBe(
+        "successor_parent",
+      )
+      expect(await codeOf(() => joinGroup(ctx, { ...join, parent: elsewhere }))).toBe(
+        "nothing thrown",
+      )
+    })
+    test("successor_parent: a reinitialised group is followed in its last epoch", async () => {
+      const extensions = [required, applicationData]
+      const reInit = { version: 1, cipherSuite: 1, groupId, extensions }
+      const proposals = [{ proposalType: proposalTypes.reinit, ...reInit }] as const
+      const ended = await afterCommit(
+        ctx,
+        bob,
+        (await createCommit(ctx, alice, { proposals })).commit,
+      )
+      const earlier = { ...alice, reInit: ended.reInit }
+      const made = await createReinitialized(ctx, earlier, founding(1, 2))
+      const knowing = { ...ctx, psks: { psk: () => alice.epochSecrets.resumptionPsk } }
+      const join = { welcome: welcomed(made), keyPackages: [own(1)], parent: ended }
+      expect(await codeOf(() => joinGroup(knowing, join))).toBe("successor_parent")
+    })
+    test("a window's past epoch can be the old group; its key is among the window's", async () => {
+      const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
+      const { commit } = await createCommit(ctx, alice)
+      const window = advanceEpoch(openEpochWindow(bob), await afterCommit(ctx, bob, commit))
+      const [parent] = window.past
+      if (parent === undefined) throw new Error("no past epoch")
+      const join = { welcome: welcomed(made), keyPackages: [own(1)], parent }
+      const joined = await joinGroup({ ...ctx, psks: windowPsks(window) }, join)
+      expect(joined.state.groupContext).toEqual(made.next.groupContext)
+    })
     test("successor_parent: the key alone does not tell whether the members are right", async () => {
       const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
       const welcome = welcomed(made)

@@ -74,6 +74,11 @@ export function verifySuccessor(
   },
 ): void {
   const { groupContext, tree, psk } = joined
+  const { groupId, epoch } = parent.groupContext
+  // The referenced group is `parent`, and a reinitialised one is referred to in its last epoch.
+  if (!equalBytes(psk.pskGroupId, groupId) || (psk.usage === "reinit" && psk.pskEpoch !== epoch)) {
+    throw new MlsError("successor_parent", "it follows another group or epoch", "12.4.3.1")
+  }
   const leaves = [...nonBlankLeaves(tree)].map((member) => member.leafNode)
   if (psk.usage === "branch") {
     // "verify that the version and cipher_suite of the new group match those of the old group"
@@ -98,9 +103,10 @@ export function isSuccessionPsk(psk: PreSharedKeyId): psk is SuccessionPsk {
   return psk.kind === "resumption" && psk.usage !== "application"
 }
 
-/** A context whose PSK store knows the resumption PSK of `parent`'s epoch. */
+/** A context whose PSK store knows the resumption PSK of `parent`'s epoch: an `EpochWindow`'s past states have none. */
 export function withParent(ctx: MlsContext, parent: GroupState): MlsContext {
   const { groupId, epoch } = parent.groupContext
+  if (parent.epochSecrets.resumptionPsk.length === 0) return ctx
   return {
     ...ctx,
     psks: {

@@ -23,7 +23,7 @@ const CHUNK = 512
 /** So many stored events may wait for their turn while more are read: a part takes about as long as two steps. */
 const READ_AHEAD = 4 * CHUNK
 /** So many stored events come with a subscription, the newest ones; if there are more, they are read in parts. */
-const FIRST_ANSWER = 500
+const FIRST_ANSWER = 200
 /** News that wait for their turn; relays keep the others. */
 const MAX_QUEUE = 20_000
 const DRAIN_MS = 50

@@ -49,11 +49,13 @@ async function readAll(stored: readonly NostrEvent[], limit: number) {
   } as unknown as World
   const found: NostrEvent[] = []
   let completed: number | undefined = -1
+  let first: number | undefined
   const reader: StoredEvents = new StoredEvents({
     world,
     limit,
     filters: () => [filter],
     found: (events) => {
+      if (events.length > 0) first ??= events.length
       most = Math.max(most, events.length)
       found.push(...events)
     },
@@ -65,7 +67,7 @@ async function readAll(stored: readonly NostrEvent[], limit: number) {
   for (const event of answer(stored, filter)) reader.take(event, URL)
   await reader.ended(URL, 7)
   reader.close()
-  return { found, completed, queries, most }
+  return { found, completed, queries, most, first }
 }
 
 describe("what a relay has stored", () => {
@@ -98,6 +100,14 @@ describe("what a relay has stored", () => {
     expect(dates).toEqual([...dates].sort((a, b) => a - b))
     expect(completed).toBe(7)
     expect(most).toBeLessThan(5_000)
+    expect(queries).toBeLessThanOrEqual(10 + (3 * 5_000) / PAGE)
+  })
+
+  test("the first part is soon there, though nothing happened before it for a day", async () => {
+    const stored = Array.from({ length: 5_000 }, (_, n) => eventAt(n, START + 90_000 + n * 260))
+    const { found, first, queries } = await readAll(stored, 20_000)
+    expect(new Set(found.map(({ id }) => id)).size).toBe(5_000)
+    expect(first).toBeLessThan(600)
     expect(queries).toBeLessThanOrEqual(10 + (3 * 5_000) / PAGE)
   })
 

@@ -11,8 +11,13 @@ const SHORTEST_CUT = 100
 const MAX_EVENTS = 20_000
 /** About so many are read and handed on at once, so that they can be processed while the next ones are read. */
 const PART = 1_000
+/** The first part is smaller, so that there is something to process soon, and the next ones grow by so much. */
+const FIRST_PART = 250
+const GROWTH = 1.4
 /** A part that held fewer or more than thought changes the next one by so much at most. */
 const MAX_CORRECTION = 8
+/** One that held nothing says little of what follows. */
+const AFTER_SILENCE = 2
 /** What is so young may have come in while we read (seconds). */
 const NEWS = 60
 /** A relay that has sent nothing for so long, and not said either that it has sent everything, is not waited for. */
@@ -159,11 +164,13 @@ export class StoredEvents {
    */
   async #readParts(url: string, reading: Reading): Promise<number | undefined> {
     const { found, drained, filters } = this.#options
-    const size = Math.min(PART, this.#limit / 2)
+    const largest = Math.min(PART, this.#limit / 2)
+    let size = Math.min(FIRST_PART, largest)
     const { oldest, newest } = spanOf(reading.events.values())
+    const perEvent = (newest - oldest) / reading.events.size
     let floor = Math.min(...filters(url).map(({ since = 0 }) => since))
-    let width = Math.max(1, Math.ceil(((newest - oldest) * size) / reading.events.size))
-    if (floor + width >= oldest) return 0
+    if (floor + Math.max(1, perEvent * largest) >= oldest) return 0
+    let width = Math.max(1, Math.ceil(perEvent * size))
     while (floor + width < oldest) {
       reading.expected = Math.round(((oldest - floor) / width) * size)
       const part = filters(url).map((filter) => within(filter, floor, floor + width))
@@ -174,9 +181,9 @@ export class StoredEvents {
         found(oldestFirst(events), url)
         await drained()
         floor += width
+        if (events.size > 0) size = Math.min(GROWTH * size, largest)
       } else if (width === 1) break
-      const correction = Math.min(MAX_CORRECTION, size / Math.max(1, events.size))
-      width = Math.max(1, Math.ceil(width * Math.max(1 / MAX_CORRECTION, correction)))
+      width = Math.max(1, Math.ceil(width * correction(events.size, size)))
     }
     reading.expected = 0
     return floor
@@ -241,6 +248,12 @@ export class StoredEvents {
     if (reading.timer !== undefined) this.#options.world.timers.clearTimeout(reading.timer)
     reading.timer = undefined
   }
+}
+
+/** How much wider the next part should be, to hold `wanted` events. */
+function correction(found: number, wanted: number): number {
+  if (found === 0) return AFTER_SILENCE
+  return Math.min(MAX_CORRECTION, Math.max(1 / MAX_CORRECTION, wanted / found))
 }
 
 function oldestFirst(events: ReadonlyMap<string, NostrEvent>): NostrEvent[] {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest"
 import {
+  createCommit,
   type CreateCommitOptions,
   encode,
   encodeRequiredCapabilities,
@@ -16,6 +17,7 @@ import { keyPackageOptions } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeMessageRetention } from "./components/message-retention.ts"
 import { accountNamed, codeOf, deviceOf, NOW, rejectionCode } from "./device.fixture.ts"
+import { generateOwnKeyPackage } from "./key-package-event.ts"
 import {
   componentUpdate,
   fiveLeaves,
@@ -304,6 +306,29 @@ describe("components of a result (marmot-wire §6.1)", () => {
     const add: Proposal = { proposalType: proposalTypes.add, keyPackage: m.eve.keyPackage }
     const edge = await by("alice", removeLeaf(m, "carol"), add, list, keep(60n))
     expect(edge.privileged).toBe(true)
+  })
+
+  test("whom it removes sees nobody go who has another leaf or comes back", async () => {
+    const { context, states } = m
+    const seenBy = async (leaf: Leaf, ...proposals: Proposal[]) => {
+      const { commit } = await createCommit(context, states.alice, { proposals })
+      const processed = await processMessage(context, states[leaf], commit)
+      if (processed.kind !== "commit") throw new Error("not a Commit")
+      return judgeCommit(states[leaf], processed.next, processed.commit, 0).rows
+    }
+    const removes = [removeLeaf(m, "bob"), removeLeaf(m, "carol")]
+    const carolGoes = {
+      type: "member_removed",
+      actor: accountNamed("alice"),
+      subject: accountNamed("carol"),
+    }
+    const bob = await deviceOf(m.crypto, "bob")
+    const { keyPackage } = await generateOwnKeyPackage(m.crypto, { device: bob, now: NOW * 1000 })
+    const back: Proposal = { proposalType: proposalTypes.add, keyPackage }
+    for (const leaf of ["dan", "carol"] as const) {
+      expect(await seenBy(leaf, ...removes)).toEqual([carolGoes])
+      expect(await seenBy(leaf, ...removes, removeLeaf(m, "bob2"), back)).toEqual([carolGoes])
+    }
   })
 
   test("the dictionary changes by its own proposals only", async () => {

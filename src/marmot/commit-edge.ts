@@ -12,7 +12,7 @@ import { accountOf } from "./account-service.ts"
 import { authorizeCommit, authorizeProposal, disbands, requiresAdmin } from "./authorization.ts"
 import type { CommitEdge, GroupChange } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { factsOf, type Route, routeOf } from "./group-facts.ts"
+import { accountOfLeaf, factsOf, type Route, routeOf } from "./group-facts.ts"
 import { sameAvatar } from "./group-image.ts"
 import { sameRequirements, validateGroupState, validateUnseenResult } from "./group-rules.ts"
 
@@ -95,7 +95,7 @@ function rowsOf(
   if (disbands(summary)) return [{ type: "group_disbanded", actor }]
   const before = factsOf(parent)
   if (next === undefined)
-    return departures(before.members, removedAccounts(summary), summary, actor)
+    return departures(before.members, removedAccounts(parent, summary), summary, actor)
   const after = factsOf(next)
   const gone = before.members.filter((account) => !after.members.includes(account))
   const stayed = (account: string) =>
@@ -159,6 +159,20 @@ function departures(
     )
 }
 
-function removedAccounts(summary: CommitSummary): string[] {
-  return summary.removed.map((member) => bytesToHex(accountOf(member.credential)))
+/**
+ * Who is gone by a Commit that removes this device: whose last leaf goes, and who does not come back by the same
+ * Commit. For the user of this device, that is this account in any case.
+ */
+function removedAccounts(parent: GroupState, summary: CommitSummary): string[] {
+  const gone = new Set(summary.removed.map(({ leafIndex }) => leafIndex))
+  const { leaves, members } = factsOf(parent)
+  const stay = new Set(
+    leaves.filter((leaf) => !gone.has(leaf.leafIndex)).map((leaf) => leaf.account),
+  )
+  for (const { proposal } of summary.proposals) {
+    if (proposal.proposalType !== proposalTypes.add) continue
+    stay.add(bytesToHex(accountOf(proposal.keyPackage.leafNode.credential)))
+  }
+  const self = accountOfLeaf(parent, parent.ownLeafIndex)
+  return members.filter((account) => account === self || !stay.has(account))
 }

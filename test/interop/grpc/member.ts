@@ -21,6 +21,7 @@ import {
 } from "../../../src/mls/index.ts"
 import type { LeafIndex, Proposal } from "../../../src/mls/index.ts"
 import { leafOf } from "./group-info.ts"
+import { openssl448 } from "./openssl-448.ts"
 
 /** Epochs whose late messages are still read. */
 const PAST_EPOCHS = 5
@@ -65,11 +66,22 @@ export class Psks {
 }
 
 const contexts = new Map<number, Promise<MlsContext>>()
+let isOnOpenssl = false
+
+/** From now on Node's OpenSSL computes what WebCrypto lacks of the suites 4 and 6. */
+export function computeOnOpenssl(): void {
+  isOnOpenssl = true
+  contexts.clear()
+}
 
 export function contextOf(suite: number): Promise<MlsContext> {
   const known = contexts.get(suite)
   if (known !== undefined) return known
-  const made = createCrypto({ suite: cipherSuite(suite) }).then((crypto) => ({ crypto }))
+  const ours = isOnOpenssl ? openssl448(cipherSuite(suite)) : undefined
+  const made = createCrypto({
+    suite: cipherSuite(suite),
+    ...(ours !== undefined && { backend: ours }),
+  }).then((crypto) => ({ crypto }))
   contexts.set(suite, made)
   return made
 }

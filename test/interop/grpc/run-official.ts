@@ -7,7 +7,7 @@ import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
 import { Client, credentials } from "@grpc/grpc-js"
 import { sharedFolder } from "../../shared-folder.ts"
-import { SUITES } from "./member.ts"
+import { SUITES, computeOnOpenssl } from "./member.ts"
 import { serveMlsClient } from "./serve.ts"
 
 const { values } = parseArgs({
@@ -20,6 +20,8 @@ const { values } = parseArgs({
     suites: { type: "string", default: SUITES.join(",") },
     /** Every assignment of clients to roles, not a random one. Not for deep_random: it has 840 actors. */
     all: { type: "boolean", default: false },
+    /** Our suites 4 and 6 on Node's OpenSSL, for scripts in which noble's curves take longer than the runner waits. */
+    openssl: { type: "boolean", default: false },
     /** Where failures go in full. */
     json: { type: "string" },
   },
@@ -49,6 +51,7 @@ const names =
   readdirSync(configs)
     .filter((name) => name.endsWith(".json"))
     .map((name) => basename(name, ".json"))
+if (values.openssl) computeOnOpenssl()
 const own = await Promise.all(values.peer.length > 0 ? [serve()] : [serve(), serve()])
 const clients = [...own.map(({ port }) => `127.0.0.1:${port}`), ...values.peer]
 

@@ -3,7 +3,6 @@
 import type { NostrEvent } from "../nostr/event.ts"
 import type { Filter } from "../nostr/filter.ts"
 import type { Subscription } from "../nostr/pool.ts"
-import type { Silence } from "../marmot/engine-types.ts"
 import type { CatchUpView } from "./api.ts"
 import type { Chats } from "./chats.ts"
 import { OVERLAP } from "./cursors.ts"
@@ -41,13 +40,7 @@ const SETTLING = 10
  * much of it as we can take.
  */
 type Arrival =
-  | {
-      readonly event: NostrEvent
-      readonly url: string
-      readonly isStored: boolean
-      /** When we had it (milliseconds). */
-      readonly receivedAt: number
-    }
+  | { readonly event: NostrEvent; readonly url: string; readonly isStored: boolean }
   | {
       readonly completeAt: number | undefined
       readonly url: string
@@ -65,8 +58,6 @@ interface Run {
   readonly groupId: string
   readonly isStored: boolean
   readonly events: Map<string, NostrEvent>
-  /** When we had the last of them (milliseconds). */
-  receivedAt: number
 }
 
 export interface IntakeOptions {
@@ -98,8 +89,6 @@ export class GroupIntake {
   #pumping = false
   /** Since there was nothing to do. */
   #processed = 0
-  /** Of groups whose events had to wait for their turn: the last ones that were taken in. */
-  readonly #waited = new Map<string, Silence>()
   /** Something was not taken for lack of room. */
   #missed = false
   #closed = false
@@ -110,8 +99,7 @@ export class GroupIntake {
       world: options.world,
       filters: (url) => this.#filters(url),
       found: (events, url) => {
-        const receivedAt = options.world.now()
-        this.#enqueue(...events.map((event) => ({ event, url, isStored: true, receivedAt })))
+        this.#enqueue(...events.map((event) => ({ event, url, isStored: true })))
       },
       complete: (url, completeAt) => {
         const asked = { round: this.#round, addresses: this.#routes.get(url) ?? [] }
@@ -202,9 +190,7 @@ export class GroupIntake {
     if (this.#ownersOf(event).length === 0 || this.#closed) return
     if (this.#stored.take(event, url)) this.#options.progressed()
     else if (this.#isFull) this.#overflown(url)
-    else {
-      this.#enqueue({ event, url, isStored: false, receivedAt: this.#options.world.now() })
-    }
+    else this.#enqueue({ event, url, isStored: false })
   }
 
   #enqueue(...arrivals: readonly Arrival[]): void {
@@ -297,20 +283,10 @@ export class GroupIntake {
     }
     this.#pumping = false
     if (this.pending === 0) this.#processed = 0
-    this.#listen()
     if (this.#missed && !this.#closed) {
       this.#missed = false
       this.refresh(true)
     }
-  }
-
-  /** Nothing waits for its turn. Where no relay is being read either, it has been silent since the last event came. */
-  #listen(): void {
-    if (this.#closed || this.pending > 0) return
-    if (![...this.#routes.keys()].every((url) => this.isReadUp(url))) return
-    for (const [groupId, silence] of this.#waited)
-      void this.#options.groups.tellSilence(groupId, silence)
-    this.#waited.clear()
   }
 
   get #isFull(): boolean {
@@ -345,7 +321,7 @@ export class GroupIntake {
         this.#finished(draft, arrival)
         continue
       }
-      const { event, url, isStored, receivedAt } = arrival
+      const { event, url, isStored } = arrival
       const isOwn = outbox.get(event.id, draft) !== undefined
       if (isOwn) {
         await end()
@@ -357,10 +333,9 @@ export class GroupIntake {
         if (isOwn || seen.has(groupId, event.id)) continue
         if (run?.groupId !== groupId || run.isStored !== isStored) {
           await end()
-          run = { groupId, isStored, events: new Map(), receivedAt }
+          run = { groupId, isStored, events: new Map() }
         }
         run.events.set(event.id, event)
-        run.receivedAt = Math.max(run.receivedAt, receivedAt)
       }
     }
     await end()
@@ -368,7 +343,7 @@ export class GroupIntake {
   }
 
   /** What belongs to one group, in one step of the engine. */
-  async #take(draft: Draft, { groupId, isStored, events, receivedAt }: Run): Promise<void> {
+  async #take(draft: Draft, { groupId, isStored, events }: Run): Promise<void> {
     const { groups, outbox, seen } = this.#options
     const input = { type: "events", events: [...events.values()], areStored: isStored } as const
     const refused = new Set<string>()
@@ -380,12 +355,6 @@ export class GroupIntake {
     if (groups.get(groupId, draft)?.pending !== undefined) draft.after(() => outbox.look())
     const taken = input.events.filter(({ id }) => !refused.has(id))
     seen.remember(draft, groupId, taken)
-    const silence = { receivedAt, takenAt: draft.now }
-    draft.swap(() => {
-      // What came live restarts no more than it always did.
-      if (isStored) this.#waited.set(groupId, silence)
-      else this.#waited.delete(groupId)
-    })
   }
 
   #moveOn(draft: Draft, groupId: string, url: string): void {

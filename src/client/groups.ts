@@ -6,7 +6,6 @@ import type {
   GroupInput,
   Intent,
   MarmotGroup,
-  Silence,
 } from "../marmot/engine-types.ts"
 import { MarmotError } from "../marmot/error.ts"
 import type { StoredRecord } from "../store/types.ts"
@@ -151,20 +150,6 @@ export class Groups {
       })
     }
     await this.#options.perform(draft, group, effects)
-  }
-
-  /** What had waited for its turn is taken in: a pass over it need not last as long once more. */
-  async tellSilence(groupId: string, silence: Silence): Promise<void> {
-    const { mailbox, world } = this.#options
-    try {
-      await mailbox.run(async (draft) => {
-        if (this.get(groupId, draft)?.pass === undefined) return
-        await this.apply(draft, groupId, { type: "tick", silence })
-      })
-    } catch (error) {
-      // The pass ends in its own time.
-      if (!this.#closed) world.log("a group was not told of a silence", error)
-    }
   }
 
   /** Hands a wish to the engine and waits for its outcome. `also`: what belongs into the same step. */

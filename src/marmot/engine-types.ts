@@ -317,15 +317,6 @@ export type PublishOutcome =
   /** Every target relay answered `OK false`: conclusively not published. */
   | "rejected"
 
-/**
- * Events had to wait for their turn while we were busy, and nothing of the group has come or waits since. Milliseconds:
- * when the last of them was received, and the time (`EngineEnv.now`) of the step that took it in.
- */
-export interface Silence {
-  readonly receivedAt: number
-  readonly takenAt: number
-}
-
 export type GroupInput =
   /** A kind 445 event, id and signature verified. */
   | { readonly type: "event"; readonly event: NostrEvent }
@@ -341,7 +332,7 @@ export type GroupInput =
   /** We come back: these messages of ours (by inner id) have an acknowledgement, and other relays have none of them. */
   | { readonly type: "halfPublished"; readonly innerIds: readonly string[] }
   /** Time has passed (see `nextWake`). */
-  | { readonly type: "tick"; readonly silence?: Silence | undefined }
+  | { readonly type: "tick" }
 
 export type IntentFailure =
   | "not_admin"

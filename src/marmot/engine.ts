@@ -5,7 +5,7 @@ import { Ahead } from "./ahead.ts"
 import { backfillWake } from "./backfill.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
-import { countSilence, passIsDue, resolvePass } from "./pass.ts"
+import { passIsDue, resolvePass } from "./pass.ts"
 import { published, sendDueWelcomes } from "./publish.ts"
 import { endReading, readingWake, readOn } from "./reading.ts"
 import { receiveEvent, sweep } from "./receive.ts"
@@ -27,7 +27,6 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
     await take(t, input)
     return t.finish()
   }
-  if (input.type === "tick" && input.silence !== undefined) countSilence(t, input.silence)
   if (passIsDue(t)) {
     // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
     resolvePass(t)

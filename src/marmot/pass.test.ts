@@ -32,48 +32,6 @@ test("messages that only confirm the selected branch open no pass", async () => 
   )
 })
 
-test("a second in which stored events waited for their turn, and nothing came, is a second of silence", async () => {
-  const { world, people } = await worldOf(["ada", "bo"])
-  const [ada, bo] = people
-  await ada.rename("one")
-  await world.acceptAll()
-  await bo.step({ type: "events", events: bo.missing, areStored: true })
-  const takenAt = world.now
-  const silence = { receivedAt: takenAt - 800, takenAt }
-  world.now += 199
-  await bo.step({ type: "tick", silence })
-  expect([bo.title, bo.wake]).toEqual(["Burrow", takenAt + 200])
-  world.now += 1
-  await bo.tick()
-  expect(bo.title).toBe("one")
-
-  await ada.rename("two")
-  await world.acceptAll()
-  await bo.step({ type: "events", events: bo.missing, areStored: true })
-  await bo.step({
-    type: "tick",
-    silence: { receivedAt: world.now - 1_000, takenAt: world.now },
-  })
-  expect([bo.title, bo.group.pass]).toEqual(["two", undefined])
-})
-
-test("silence before a later rival counts for nothing", async () => {
-  const { world, people } = await worldOf(["ada", "bo", "cy"])
-  const [ada, bo, cy] = people
-  await ada.want({ type: "update", admins: [ada.pubkey, bo.pubkey] })
-  await world.settle()
-  await ada.rename("one")
-  await bo.rename("two")
-  const [first, second] = world.unanswered.map(({ event }) => event)
-  if (first === undefined || second === undefined) throw new Error("two Commits were expected")
-  await cy.step({ type: "events", events: [first], areStored: true })
-  const silence = { receivedAt: world.now - 5_000, takenAt: world.now }
-  world.now += 10
-  await cy.step({ type: "events", events: [second], areStored: true })
-  await cy.step({ type: "tick", silence })
-  expect(cy.group.pass).toMatchObject({ quietDeadline: world.now + 1_000 })
-})
-
 test("the committer decides between equals, and that is said", async () => {
   const { people } = await afterAFork()
   const [ada, bo, cy] = people

@@ -2,7 +2,7 @@
 
 import { hexToBytes } from "../nostr/event.ts"
 import { type Branch, selectBranch } from "./convergence.ts"
-import type { AppRecord, MarmotGroup, Silence, StateNode } from "./engine-types.ts"
+import type { AppRecord, MarmotGroup, StateNode } from "./engine-types.ts"
 import { branchesFrom, canonicalIds, forkRoot, hasFork, tipOf, unresolved } from "./graph.ts"
 import { transition } from "./lifecycle.ts"
 import { APP_WINDOW, CATCH_UP_WINDOW, MAX_PASS_MS, QUIESCENCE_MS } from "./limits.ts"
@@ -51,15 +51,6 @@ export function closeFullPass(t: Transition, parent: StateNode): boolean {
   if (parent.epoch - pass.baseEpoch < CATCH_UP_WINDOW) return false
   resolvePass(t)
   return true
-}
-
-/** The quiet period is one in which nothing came, not one in which we were idle: it began with what came last (§8.4.2). */
-export function countSilence(t: Transition, { receivedAt, takenAt }: Silence): void {
-  const { pass } = t.group
-  // What has begun it anew since, as the answer to a publication of ours, counts from its own time.
-  if (pass === undefined || pass.quietDeadline > takenAt + QUIESCENCE_MS) return
-  const quietDeadline = Math.min(pass.quietDeadline, receivedAt + QUIESCENCE_MS)
-  if (quietDeadline < pass.quietDeadline) t.set({ pass: { ...pass, quietDeadline } })
 }
 
 export function passIsDue(t: Transition): boolean {

@@ -1,9 +1,9 @@
 // `npm test`: every check of the project, and one closing line with the counts. The tests come one after the other; what
-// only reads the sources goes on beside them, wherever a core is idle, and so does the simulator.
+// only reads the sources goes on beside them, wherever a core is idle, and what is idle then the simulator takes.
 
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { constants, setPriority, tmpdir } from "node:os"
+import { constants, getPriority, setPriority, tmpdir } from "node:os"
 import { join } from "node:path"
 import { ensureChromium } from "./support/chromium.ts"
 
@@ -45,14 +45,13 @@ const readings: readonly Check[] = [
 ]
 
 /** One after the other, behind the tests: they get what those leave. Each is told when it has ended. */
-async function workInBackground(): Promise<Counts[]> {
+async function read(): Promise<Counts[]> {
   const counts: Counts[] = []
   for (const { title, program, args } of readings) {
     const { ok, output } = await run(program, args, "quietly")
     log(`\n── ${title}, meanwhile: ${ok ? "passed" : "FAILED"}\n${output}`)
     counts.push(outcome(ok))
   }
-  counts.push(await tests("Simulator", "simulator", "quietly"))
   return counts
 }
 
@@ -66,17 +65,13 @@ async function command({ title, program, args }: Check): Promise<Counts> {
 }
 
 /** A vitest project; its tests are counted one by one. */
-async function tests(
-  title: string,
-  project: string,
-  how: "aloud" | "quietly" = "aloud",
-): Promise<Counts> {
+async function tests(title: string, project: string, how: Manner = "aloud"): Promise<Counts> {
   if (how === "aloud") log(`\n── ${title}`)
   const report = join(scratch, `${project}.json`)
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
   const args = ["vitest", "run", "--project", project, ...reporters]
   const { ok, output } = await run("npx", args, how)
-  if (how === "quietly") log(`\n── ${title}, meanwhile:\n${output}`)
+  if (how !== "aloud") log(`\n── ${title}, meanwhile:\n${output}`)
   const counts = countsOf(report)
   // A run that broke without a failed test must not pass.
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
@@ -95,16 +90,24 @@ function countsOf(report: string): Counts {
   }
 }
 
-/** Quietly: at the lowest priority, what it says kept for later. */
+/**
+ * Quietly: at a low priority, what it says kept for later. Last: at the lowest. The readings use one core, and must not
+ * be left alone with the other one idle; the simulator uses any number of cores, for any part of the time.
+ */
+type Manner = "aloud" | "quietly" | "last"
+const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority
+const priorities = { quietly: PRIORITY_BELOW_NORMAL, last: PRIORITY_LOW }
+
 function run(
   program: string,
   args: readonly string[],
-  how: "aloud" | "quietly" = "aloud",
+  how: Manner = "aloud",
 ): Promise<{ readonly ok: boolean; readonly output: string }> {
   const out = how === "aloud" ? "inherit" : "pipe"
   const child = spawn(program, args, { stdio: ["ignore", out, out] })
-  if (how === "quietly" && child.pid !== undefined) {
-    setPriority(child.pid, constants.priority.PRIORITY_LOW)
+  if (how !== "aloud" && child.pid !== undefined) {
+    // Never above our own: not everyone may.
+    setPriority(child.pid, Math.max(getPriority(), priorities[how]))
   }
   const said: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) {
@@ -120,14 +123,14 @@ function run(
 async function main(): Promise<number> {
   const chromium = ensureChromium(log)
   if (chromium !== undefined) process.env["BURROW_CHROMIUM"] = chromium
-  const meanwhile = workInBackground()
+  const meanwhile = [read(), tests("Simulator", "simulator", "last").then((counts) => [counts])]
   const results = [
     await tests("Unit tests", "unit*"),
     await tests("Vectors and interoperability", "interop"),
     await tests("Headless clients: processes that are killed, crashes at every batch", "headless"),
     await command({ title: "Build", program: "npm", args: ["run", "--silent", "build"] }),
     await tests("The whole system, in Chromium; mutants", "system"),
-    ...(await meanwhile),
+    ...(await Promise.all(meanwhile)).flat(),
   ]
   const sum = (pick: (counts: Counts) => number) =>
     results.reduce((total, counts) => total + pick(counts), 0)

@@ -92,6 +92,8 @@ test("an admin ends the group for everyone", async () => {
     await person.sees("Over the new relay")
     expect(await person.at("composer").count()).toBe(0)
   }
+  // Its panel, which is open, names no relays any more.
+  expect(await alice.page.locator("#relays-title").count()).toBe(0)
   await alice.screenshot("23-ended-light")
   await bob.screenshot("23-ended-dark")
   await bob.page.reload()

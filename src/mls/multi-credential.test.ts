@@ -6,7 +6,7 @@ import { createCommit } from "./commit-create.ts"
 import type { Credential } from "./credential.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
-import { add, capabilities, testContext } from "./group.fixture.ts"
+import { add, capabilities, keyPackageOf, testContext } from "./group.fixture.ts"
 import type { AuthenticationService, MlsContext } from "./group-types.ts"
 import { createGroup } from "./group.ts"
 import { generateKeyPackage } from "./key-package.ts"
@@ -162,6 +162,27 @@ test("who can't verify another's bindings", async () => {
   expect(await unsupported("weak-multi")).toEqual([2, 3])
   expect(await unsupported("weak-multi", [])).toEqual([0, 1, 2, 3, 4])
   expect(unsupportedMultiCredentials(others)).toEqual([])
+})
+
+test("a service that is a class is asked all that it answers", async () => {
+  class Strict implements AuthenticationService {
+    readonly #name: string = "one"
+    validate() {
+      return undefined
+    }
+    memberId() {
+      return this.#name
+    }
+    validSuccessor() {
+      return this.#name === "another"
+    }
+  }
+  const { keyPackage } = await keyPackageOf(crypto1, "a")
+  const service = multiCredentialService(new Strict(), both)
+  expect(service.memberId?.(keyPackage.leafNode)).toBe("one")
+  expect(service.validSuccessor?.(keyPackage.leafNode, keyPackage.leafNode)).toBe(false)
+  const { inner } = await scene()
+  expect(Object.keys(multiCredentialService(inner, both))).toEqual(["validate"])
 })
 
 test("damaged bindings are refused", () => {

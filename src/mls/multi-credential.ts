@@ -89,7 +89,9 @@ export function multiCredentialService(
   supports: (credential: Credential) => boolean = () => true,
 ): AuthenticationService {
   return {
-    ...inner,
+    // Not spread: the methods of a class are not its instance's own, and without them less would be asked.
+    ...(inner.validSuccessor && { validSuccessor: inner.validSuccessor.bind(inner) }),
+    ...(inner.memberId && { memberId: inner.memberId.bind(inner) }),
     async validate(credential, signaturePublicKey, leafNode) {
       const multi = readMultiCredential(credential)
       if (multi === undefined) return inner.validate(credential, signaturePublicKey, leafNode)

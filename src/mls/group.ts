@@ -2,7 +2,7 @@
 
 import { bytesToHex } from "./bytes.ts"
 import { MlsError } from "./error.ts"
-import { checkGroupExtensions, requireLifetime } from "./apply-proposals.ts"
+import { checkGroupExtensions, externalSenders, requireLifetime } from "./apply-proposals.ts"
 import { enterEpoch } from "./epoch.ts"
 import { mlsExporter } from "./exporter.ts"
 import { exportFromTree } from "./exporter-tree.ts"
@@ -63,6 +63,9 @@ export async function createGroup(
     keyPackage.leafNode.signatureKey,
     keyPackage.leafNode,
   )
+  for (const { credential, signatureKey } of externalSenders(options.extensions)) {
+    await ctx.auth?.validate(credential, signatureKey, undefined)
+  }
   const tree = createTree(keyPackage.leafNode)
   const own = leafIndex(0)
   const groupContext: GroupContext = {

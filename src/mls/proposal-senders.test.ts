@@ -19,6 +19,7 @@ import {
   testContext,
 } from "./group.fixture.ts"
 import type { AuthenticationService, GroupState, MlsContext } from "./group-types.ts"
+import { createGroup } from "./group.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
 import { processMessage } from "./process.ts"
 import type { Proposal } from "./proposal-codec.ts"
@@ -135,6 +136,22 @@ describe.each(backends)("proposals from outside, %s", (backend: Backend) => {
       expect(await codeOf(() => createCommit(auth, bad, { forcePath: true }))).toBe(
         "credential_rejected",
       )
+    })
+    test("is asked about the external senders that a group is founded with", async () => {
+      const auth = refusing({
+        validate: (_credential, _key, leaf) => {
+          if (leaf === undefined) throw new MlsError("credential_rejected", "no")
+        },
+      })
+      const keyPackage = await keyPackageOf(ctx.crypto, "founder")
+      const credential = { kind: "basic" as const, identity: new Uint8Array([9]) }
+      const signatureKey = keyPackage.keyPackage.leafNode.signatureKey
+      const data = encode(encodeExternalSenders, [{ signatureKey, credential }])
+      const extensions = [{ type: extensionTypes.externalSenders, data }]
+      const founding = (each: MlsContext) =>
+        createGroup(each, { groupId: new Uint8Array([3]), keyPackage, extensions })
+      expect(await codeOf(() => founding(auth))).toBe("credential_rejected")
+      expect(await codeOf(() => founding(refusing({})))).toBe("nothing thrown")
     })
     test("credential_successor, for a path and for an Update", async () => {
       const auth = refusing({ validSuccessor: () => false })

@@ -216,6 +216,14 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       expect(await codeOf(() => joinGroup(next, join))).toBe("not_reinitialised")
     })
 
+    test("unsupported: a successor of another protocol version than we speak", async () => {
+      const [parent] = ended
+      const later = { ...parent, reInit: { ...reInit, version: 2 } }
+      expect(await codeOf(() => createReinitialized(next, later, renewedOptions(1, 2)))).toBe(
+        "unsupported",
+      )
+    })
+
     test("successor_members: one of the old members is missing", async () => {
       const [parent, bobEnded] = ended
       expect(await codeOf(() => createReinitialized(next, parent, renewedOptions(1)))).toBe(

@@ -18,7 +18,7 @@ import type {
 import type { GroupContext } from "./key-schedule.ts"
 import type { LeafNode } from "./leaf-node.ts"
 import type { PreSharedKeyId, ResumptionUsage } from "./psk.ts"
-import { proposalTypes } from "./registry.ts"
+import { proposalTypes, protocolVersions } from "./registry.ts"
 import { type RatchetTree, nonBlankLeaves } from "./tree.ts"
 
 type Succession = Exclude<ResumptionUsage, "application">
@@ -45,7 +45,8 @@ export async function createBranch(
 
 /**
  * The group that a ReInit asked for, with the same members (§11.2). `ctx` is of the new group's cipher suite; the result
- * is as that of `createBranch`. Throws `MlsError` `not_reinitialised` and as `createBranch`.
+ * is as that of `createBranch`. Throws `MlsError` `not_reinitialised`, `unsupported` for another protocol version, and as
+ * `createBranch`.
  */
 export async function createReinitialized(
   ctx: MlsContext,
@@ -133,6 +134,9 @@ async function createSuccessor(ctx: MlsContext, founding: Founding): Promise<Cre
   if (crypto.suite.id !== first.cipherSuite) {
     const message = `crypto of suite ${crypto.suite.id} for a group of suite ${first.cipherSuite}`
     throw new MlsError("successor_suite", message)
+  }
+  if (first.version !== protocolVersions.mls10) {
+    throw new MlsError("unsupported", `protocol version ${first.version}`, "11.2")
   }
   const { groupId, extensions } = first
   const group = await createGroup(ctx, { groupId, extensions, keyPackage: options.keyPackage })

@@ -64,6 +64,21 @@ export function findExtension(
   return extensions.find((extension) => extension.type === type)
 }
 
+/**
+ * What `read` makes of an extension's data, kept as long as the extension lives: a group's is asked for with each of
+ * thousands of leaves.
+ */
+export function readOnce<T extends object>(
+  read: (data: Uint8Array) => T,
+): (extension: Extension) => T {
+  const known = new WeakMap<Extension, T>()
+  return (extension) => {
+    const found = known.get(extension) ?? read(extension.data)
+    known.set(extension, found)
+    return found
+  }
+}
+
 const encodeType: Encoder<number> = (writer, value) => writer.u16(value)
 const decodeType: Decoder<number> = (reader) => reader.u16()
 

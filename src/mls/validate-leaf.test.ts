@@ -18,6 +18,7 @@ import {
   validateLeafNode,
   verifyLeafSignatures,
 } from "./validate-leaf.ts"
+import { requiredWireFormats } from "./wire-formats.ts"
 
 const APP_DATA = extensionTypes.appDataDictionary
 const GREASE = 0x1a1a
@@ -60,6 +61,24 @@ describe("a leaf on its own (§7.3)", () => {
 
   test("supports the cipher suite", async () => {
     expect(await codeFor(withCapabilities({ cipherSuites: [3] }))).toBe("leaf_suite_unsupported")
+  })
+
+  test("is held to what the group requires, which is read once for all leaves", async () => {
+    const { groupExtensions = [] } = requiring({ credentials: [1, 1] })
+    let read = 0
+    const counting = [...groupExtensions, requiredWireFormats([1, 1])].map(({ type, data }) => ({
+      type,
+      get data() {
+        read++
+        return data
+      },
+    }))
+    const extensions = [extensionTypes.requiredWireFormats]
+    for (let i = 0; i < 3; i++) {
+      const listing = withCapabilities({ extensions })
+      expect(await codeFor(listing, { groupExtensions: counting })).toBe("nothing thrown")
+    }
+    expect(read).toBe(2)
   })
 
   test("lists the type of its credential", async () => {

@@ -11,6 +11,7 @@ import {
   type RequiredCapabilities,
   decodeRequiredCapabilities,
   findExtension,
+  readOnce,
 } from "./extensions.ts"
 import type { LeafNode, LeafNodeSource } from "./leaf-node.ts"
 import { extensionTypes, protocolVersions } from "./registry.ts"
@@ -196,6 +197,18 @@ export function requiredCapabilities(groupExtensions: readonly Extension[]): Req
   return decode(decodeRequiredCapabilities, extension.data)
 }
 
+/** What the group requires and is not there without being listed, each once: thousands may be, and for each leaf. */
+const beyondDefault = readOnce((data): RequiredCapabilities => {
+  const required = decode(decodeRequiredCapabilities, data)
+  const listed = (kind: CapabilityKind) =>
+    [...new Set(required[kind])].filter((type) => !isDefault(kind, type))
+  return {
+    extensions: listed("extensions"),
+    proposals: listed("proposals"),
+    credentials: listed("credentials"),
+  }
+})
+
 function isDefault(kind: CapabilityKind, type: number): boolean {
   return type >= 1 && type <= LAST_DEFAULT[kind]
 }
@@ -238,7 +251,8 @@ function checkWholeLifetime(leaf: LeafNode, longest: number): void {
 
 function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void {
   // §7.3, §11.1: what the group requires is listed in the capabilities.
-  const required = requiredCapabilities(groupExtensions)
+  const extension = findExtension(groupExtensions, extensionTypes.requiredCapabilities)
+  const required = extension && beyondDefault(extension)
   const rules = [
     ["extensions", "leaf_required_extension"],
     ["proposals", "leaf_required_proposal"],
@@ -246,7 +260,7 @@ function checkGroup(leaf: LeafNode, groupExtensions: readonly Extension[]): void
   ] as const
   for (const [kind, code] of rules) {
     const supportsType = supportOf(leaf, kind)
-    for (const type of required[kind]) {
+    for (const type of required?.[kind] ?? []) {
       must(supportsType(type), code, `the leaf lacks the required ${kind} ${type}`)
     }
   }

@@ -1,7 +1,7 @@
 // draft-ietf-mls-extensions-10 §5: wire formats beyond RFC 9420's five, supported by leaves and required by groups.
 
 import { decode, encode } from "./codec.ts"
-import { type Extension, decodeTypes, encodeTypes, findExtension } from "./extensions.ts"
+import { type Extension, decodeTypes, encodeTypes, findExtension, readOnce } from "./extensions.ts"
 import { extensionTypes, wireFormats } from "./registry.ts"
 
 /** The five of RFC 9420 are supported without being listed. */
@@ -22,13 +22,15 @@ export function missingWireFormats(
   groupExtensions: readonly Extension[],
   leafExtensions: readonly Extension[],
 ): number[] {
-  const required = formatsOf(groupExtensions, extensionTypes.requiredWireFormats)
+  const group = findExtension(groupExtensions, extensionTypes.requiredWireFormats)
+  const required = group === undefined ? [] : beyondDefault(group)
   if (required.length === 0) return []
-  const supported = new Set(formatsOf(leafExtensions, extensionTypes.supportedWireFormats))
-  return required.filter((format) => !DEFAULT.has(format) && !supported.has(format))
+  const leaf = findExtension(leafExtensions, extensionTypes.supportedWireFormats)
+  const supported = new Set(leaf === undefined ? [] : decode(decodeTypes, leaf.data))
+  return required.filter((format) => !supported.has(format))
 }
 
-function formatsOf(extensions: readonly Extension[], type: number): readonly number[] {
-  const found = findExtension(extensions, type)
-  return found === undefined ? [] : decode(decodeTypes, found.data)
-}
+/** Each once: whoever wrote them may have written one thousands of times. */
+const beyondDefault = readOnce((data) =>
+  [...new Set(decode(decodeTypes, data))].filter((format) => !DEFAULT.has(format)),
+)

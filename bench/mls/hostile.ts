@@ -43,9 +43,9 @@ const ratios: string[] = []
 for (const [title, read] of Object.entries(fromOutside)) costs.push(await measured(title, read))
 for (const backend of ["webcrypto", "noble"] as const) {
   const ctx = await testContext(backend)
-  const [attacker, victim] = await groupOf(ctx, ["attacker", "victim"])
-  if (attacker === undefined || victim === undefined) throw new Error("two members")
-  for (const { title, commit } of fromMembers) {
+  for (const { title, commit, groupExtensions } of fromMembers) {
+    const [attacker, victim] = await groupOf(ctx, ["attacker", "victim"], groupExtensions)
+    if (attacker === undefined || victim === undefined) throw new Error("two members")
     const message = await commit(ctx, attacker)
     const run = () => processMessage(ctx, victim, message)
     costs.push(await measured(`${backend}: a commit with ${title}`, run))

@@ -181,10 +181,12 @@ function checkTypes(
 
 /** §12.2: no Add of a client that is a member and stays one; a client is told by its signature key. */
 function checkAdds(tree: RatchetTree, list: ProposalList, removed: readonly RemovedMember[]): void {
+  if (list.adds.length === 0) return
+  // Of each there is one (§7.3).
+  const leaving = new Set(removed.map((member) => keyString(member.leafNode.signatureKey)))
   for (const { leafNode: added } of list.adds) {
     const key = keyString(added.signatureKey)
-    const leaving = removed.filter((member) => keyString(member.leafNode.signatureKey) === key)
-    if (tree.index.signatureKeys.count(key) > leaving.length) {
+    if (tree.index.signatureKeys.count(key) > 0 && !leaving.has(key)) {
       throw new MlsError("already_member", "an added client is a member already", "12.2")
     }
   }

@@ -133,7 +133,8 @@ function list(dictionary: AppDataDictionary | undefined, id: number): number[] |
 }
 
 function without(required: readonly number[] = [], supported: readonly number[] = []): number[] {
-  return required.filter((id) => !supported.includes(id))
+  const known = new Set(supported)
+  return required.filter((id) => !known.has(id))
 }
 
 function utf8(text: string): Uint8Array {

@@ -1,7 +1,10 @@
 // Messages of 64 KB, as bad as we know how to make them, from outside and from a malicious member: for a test that bounds
 // what they make us allocate, and for `npm run bench:hostile`, which says how long each takes.
 
-import { Writer } from "./codec.ts"
+import { appDataExtension, componentIds, encodeComponentsList } from "./app-data.ts"
+import { Writer, encode } from "./codec.ts"
+import { missingComponents } from "./components.ts"
+import { type Extension, encodeRequiredCapabilities } from "./extensions.ts"
 import { add, capabilities, forgeCommit, keyPackageOf } from "./group.fixture.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { decodeMlsMessage } from "./message.ts"
@@ -13,6 +16,9 @@ import { requiredWireFormats, supportedWireFormats } from "./wire-formats.ts"
 
 export const SIZE = 65_536
 const EMPTY = new Uint8Array()
+
+const many = <T>(count: number, item: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => item(i))
 
 /** A vector with as many of these items as 64 KB hold. */
 function filled(item: (writer: Writer, index: number) => void): Uint8Array {
@@ -56,6 +62,12 @@ const extensions = () =>
     w.opaque(EMPTY)
   })
 
+const components = (first: number) => [
+  appDataExtension(
+    new Map([[componentIds.appComponents, encodeComponentsList(many(30_000, (i) => first + i))]]),
+  ),
+]
+
 /** Bytes that claim a vector of 2^30-1 bytes wherever one may begin. */
 const claims = (wireFormat: number) =>
   mlsMessage(wireFormat, (w) => {
@@ -79,6 +91,8 @@ export const fromOutside: Readonly<Record<string, () => unknown>> = {
   "a KeyPackage with 30,000 capabilities": () =>
     decodeMlsMessage(keyPackage({ types: filled((w, i) => w.u16(i)) })),
   "a tree of 60,000 blank nodes": () => decodeRatchetTree(blankTree()),
+  "a leaf with 30,000 components, none of the 30,000 that the group requires": () =>
+    missingComponents(components(0), components(30_000)),
   ...Object.fromEntries(
     Object.entries(wireFormats).map(([name, format]) => [
       `a ${name} with lengths of a gigabyte`,
@@ -103,12 +117,11 @@ export interface MemberAttack {
   readonly title: string
   /** What a member that is not the attacker says to it. */
   readonly code: string
+  /** Of the group, which it may have brought there by itself before. */
+  readonly groupExtensions?: readonly Extension[]
   /** The commit; `attacker` is a member of the group. */
   readonly commit: (ctx: MlsContext, attacker: GroupState) => Promise<Uint8Array>
 }
-
-const many = <T>(count: number, item: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => item(i))
 
 const proposing = (
   title: string,
@@ -186,14 +199,31 @@ export const fromMembers: readonly MemberAttack[] = [
   {
     title: "as many Adds as there is room for, each in order",
     code: "confirmation_tag",
-    async commit(ctx, attacker) {
-      const one = await keyPackageOf(ctx.crypto, "added 100")
-      const count = Math.floor((SIZE - 600) / (one.bytes.length + 3))
-      const packages = await Promise.all(many(count, (i) => keyPackageOf(ctx.crypto, `added ${i}`)))
-      return forgeCommit(ctx, attacker, { proposals: packages.map(add) })
-    },
+    commit: manyAdds,
+  },
+  {
+    title: "the same where the group requires 30,000 times over what all support",
+    code: "confirmation_tag",
+    groupExtensions: [
+      {
+        type: extensionTypes.requiredCapabilities,
+        data: encode(encodeRequiredCapabilities, {
+          extensions: many(30_000, () => extensionTypes.requiredCapabilities),
+          proposals: [],
+          credentials: [],
+        }),
+      },
+    ],
+    commit: manyAdds,
   },
 ]
+
+async function manyAdds(ctx: MlsContext, attacker: GroupState): Promise<Uint8Array> {
+  const one = await keyPackageOf(ctx.crypto, "added 100")
+  const count = Math.floor((SIZE - 600) / (one.bytes.length + 3))
+  const packages = await Promise.all(many(count, (i) => keyPackageOf(ctx.crypto, `added ${i}`)))
+  return forgeCommit(ctx, attacker, { proposals: packages.map(add) })
+}
 
 /** A KeyPackage, rightly signed, whose leaf has 10,000 extensions, which stand last among what it says it supports. */
 export async function leafOfManyExtensions(ctx: MlsContext): Promise<() => Promise<void>> {

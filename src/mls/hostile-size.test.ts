@@ -3,8 +3,8 @@
 
 import { expect, test } from "vitest"
 import { MlsError } from "./error.ts"
+import type { Extension } from "./extensions.ts"
 import { groupOf, testContext } from "./group.fixture.ts"
-import type { GroupState, MlsContext } from "./group-types.ts"
 import { allocatedBy } from "./heap.fixture.ts"
 import {
   SIZE,
@@ -33,16 +33,16 @@ test.each(Object.entries(fromOutside))("%s", async (title, read) => {
   })
 })
 
-let made: Promise<{ ctx: MlsContext; alice: GroupState; bob: GroupState }> | undefined
-const live = () =>
-  (made ??= testContext("webcrypto").then(async (ctx) => {
-    const [alice, bob] = await groupOf(ctx, ["alice", "bob"])
-    if (alice === undefined || bob === undefined) throw new Error("two members")
-    return { ctx, alice, bob }
-  }))
+async function live(groupExtensions: readonly Extension[] = []) {
+  const ctx = await testContext("webcrypto")
+  const [alice, bob] = await groupOf(ctx, ["alice", "bob"], groupExtensions)
+  if (alice === undefined || bob === undefined) throw new Error("two members")
+  return { ctx, alice, bob }
+}
 
-test.each(fromMembers)("a member's commit with $title: $code", async ({ title, code, commit }) => {
-  const { ctx, alice, bob } = await live()
+test.each(fromMembers)("a member's commit with $title: $code", async (attack) => {
+  const { title, code, commit } = attack
+  const { ctx, alice, bob } = await live(attack.groupExtensions)
   const sent = await commit(ctx, alice)
   expect(sent.length).toBeLessThanOrEqual(SIZE + 1024)
   await expectBounded(title, async () => {

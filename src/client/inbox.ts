@@ -27,6 +27,14 @@ export const INBOX = "inbox"
 /** What failed for now is tried again after this; in one run at most so often, unless nobody could be asked. */
 const RETRY_MS = 30_000
 const MAX_ATTEMPTS = 5
+/** Anyone can send gift wraps: so many wait for their turn, and so many for the signer; relays keep the others. */
+const MAX_WAITING = 2_000
+/** So many stored ones come with a subscription, the newest ones; if there are more, they are read page by page. */
+const PAGE = 200
+/** No relay in use cuts an answer shorter than this. */
+const SHORTEST_CUT = 100
+const QUERY_MS = 10_000
+const DRAIN_MS = 50
 /** What is on its way while the stored events are read (seconds). */
 const SETTLING = 60
 
@@ -42,8 +50,17 @@ export interface InboxOptions {
   progressed(): void
 }
 
+/** `completeAt` undefined: not everything could be read. */
 type Arrival =
-  { readonly event: NostrEvent } | { readonly completeAt: number; readonly url: string }
+  { readonly event: NostrEvent } | { readonly completeAt: number | undefined; readonly url: string }
+
+/** What a relay has answered so far: how many, and how far back (Unix seconds). */
+interface Reading {
+  count: number
+  oldest: number | undefined
+}
+
+const nothing = (): Reading => ({ count: 0, oldest: undefined })
 
 export class Inbox {
   readonly #options: InboxOptions
@@ -51,6 +68,12 @@ export class Inbox {
   readonly #waiting = new Set<string>()
   readonly #attempts = new Map<string, number>()
   readonly #complete = new Set<string>()
+  /** By relay, from the question until all that it has stored was read. */
+  readonly #readings = new Map<string, Reading>()
+  /** Relays of which something was not taken for lack of room: they are read again when there is some. */
+  readonly #overflown = new Set<string>()
+  /** Something waits for the signer or for room among the invitations, and is not held here: relays are asked again. */
+  #unheld = false
   #subscription: Subscription | undefined
   #relays: readonly string[] = []
   readonly #held = new Map<string, { readonly event: NostrEvent; readonly timer: Timer }>()
@@ -86,45 +109,127 @@ export class Inbox {
 
   disconnected(url: string): void {
     this.#complete.delete(url)
+    this.#readings.delete(url)
   }
 
   /** Listens on the account's inbox relays, as they are now. */
   refresh(): void {
-    const { account, world } = this.#options
-    const relays = account.inboxRelays
+    const relays = this.#options.account.inboxRelays
     if (this.#closed || JSON.stringify(relays) === JSON.stringify(this.#relays)) return
     this.#relays = relays
+    this.#ask()
+  }
+
+  #ask(): void {
+    const { world } = this.#options
+    const relays = this.#relays
     this.#complete.clear()
+    this.#readings.clear()
     const filters = (url: string) => this.#filters(url)
     if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
     else {
       this.#subscription = world.pool.subscribe({
         relays,
         filters,
-        onEvent: (event) => this.receive(event),
-        onEose: (url) => {
-          const completeAt = Math.floor(world.now() / 1000) - SETTLING
-          this.#enqueue({ completeAt, url })
-        },
+        onEvent: (event, url) => this.#heard(event, url),
+        onEose: (url) => this.#ended(url),
       })
     }
   }
 
-  /** The signer is back. */
+  /** The signer is back, or an invitation was answered: there is room for another one. */
   wake(): void {
     const held = [...this.#held.values()]
     this.#held.clear()
     for (const { event, timer } of held) {
       this.#options.world.timers.clearTimeout(timer)
-      this.receive(event)
+      this.#receive(event, this.#relays)
+    }
+    if (this.#unheld && !this.#closed) {
+      this.#unheld = false
+      this.#ask()
     }
   }
 
-  receive(event: NostrEvent): void {
+  #heard(event: NostrEvent, url: string): void {
+    if (!this.#complete.has(url)) {
+      const reading = this.#reading(url)
+      reading.count++
+      reading.oldest = Math.min(reading.oldest ?? Infinity, event.created_at)
+    }
+    this.#receive(event, [url])
+  }
+
+  #receive(event: NostrEvent, urls: readonly string[]): void {
     if (event.kind !== GIFT_WRAP_KIND || this.#waiting.has(event.id)) return
-    if (this.#options.seen.has(INBOX, event.id)) return
+    if (this.#options.seen.has(INBOX, event.id) || this.#held.has(event.id)) return
+    if ((this.#attempts.get(event.id) ?? 0) >= MAX_ATTEMPTS) return
+    if (this.#queue.length >= MAX_WAITING) {
+      for (const url of urls) this.#overflown.add(url)
+      return
+    }
     this.#waiting.add(event.id)
     this.#enqueue({ event })
+  }
+
+  #reading(url: string): Reading {
+    const reading = this.#readings.get(url) ?? nothing()
+    this.#readings.set(url, reading)
+    return reading
+  }
+
+  /** The relay has sent the newest of what it has stored: strangers' junk may lie above what we are looking for. */
+  #ended(url: string): void {
+    const reading = this.#reading(url)
+    if (reading.count < SHORTEST_CUT) void this.#read(url, reading, Promise.resolve(true))
+    else void this.#read(url, reading, this.#readFrom(url, reading))
+  }
+
+  /** There is room for what had none. */
+  #readAgain(): void {
+    for (const url of this.#overflown) {
+      // One that is being read goes on, and this is asked again at its end.
+      if (this.#readings.has(url)) continue
+      this.#overflown.delete(url)
+      if (!this.#relays.includes(url)) continue
+      this.#complete.delete(url)
+      const reading = this.#reading(url)
+      void this.#read(url, reading, this.#readFrom(url, reading))
+    }
+  }
+
+  async #read(url: string, reading: Reading, whole: Promise<boolean>): Promise<void> {
+    const at = Math.floor(this.#options.world.now() / 1000) - SETTLING
+    const isWhole = await whole
+    // Asked anew meanwhile, or cut off: another end follows.
+    if (this.#readings.get(url) !== reading) return
+    this.#readings.delete(url)
+    this.#enqueue({ completeAt: isWhole ? at : undefined, url })
+  }
+
+  /** Reads on, page by page, from what is there; whether that was all. */
+  async #readFrom(url: string, reading: Reading): Promise<boolean> {
+    let until = reading.oldest
+    for (;;) {
+      await this.#drained()
+      if (this.#closed || this.#readings.get(url) !== reading) return false
+      const end = until === undefined ? {} : { until }
+      const older = this.#filters(url).map((filter) => ({ ...filter, ...end }))
+      const page = await this.#options.world.pool.query([url], older, { timeoutMs: QUERY_MS })
+      if (page.failed.length > 0) return false
+      page.events.forEach((event) => this.#receive(event, [url]))
+      if (page.events.length < SHORTEST_CUT) return true
+      // Pages share their border second. Where it alone fills a page, the next one begins below it.
+      const oldest = Math.min(...page.events.map(({ created_at }) => created_at))
+      until = oldest === until ? oldest - 1 : oldest
+    }
+  }
+
+  /** There is room for a page. */
+  async #drained(): Promise<void> {
+    while (this.#queue.length > MAX_WAITING - PAGE && !this.#closed) {
+      await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
+    }
   }
 
   #isClosed(): boolean {
@@ -133,7 +238,8 @@ export class Inbox {
 
   #filters(url: string): readonly Filter[] {
     const { account } = this.#options
-    return [{ kinds: [GIFT_WRAP_KIND], "#p": [account.pubkey], since: this.#since(url) }]
+    const since = this.#since(url)
+    return [{ kinds: [GIFT_WRAP_KIND], "#p": [account.pubkey], since, limit: PAGE }]
   }
 
   #since(url: string): number {
@@ -170,6 +276,7 @@ export class Inbox {
       this.#options.progressed()
     }
     this.#pumping = false
+    if (!this.#closed) this.#readAgain()
   }
 
   async #take(event: NostrEvent): Promise<void> {
@@ -177,8 +284,9 @@ export class Inbox {
     if (seen.has(INBOX, event.id)) return
     const opened = await this.#open(event, account)
     await mailbox.run(async (draft) => {
-      if (opened !== undefined) await this.#admit(draft, opened)
-      seen.remember(draft, INBOX, [event])
+      const hasRoom = opened === undefined || (await this.#admit(draft, opened))
+      if (hasRoom) seen.remember(draft, INBOX, [event])
+      else draft.after(() => (this.#unheld = true))
     })
     this.#attempts.delete(event.id)
   }
@@ -194,16 +302,22 @@ export class Inbox {
     }
   }
 
-  /** A Welcome that must be rejected leaves no trace; neither does a rumor of another kind. */
-  async #admit(draft: Draft, { rumor, sealAuthor }: Unwrapped): Promise<void> {
-    if (rumor.kind !== WELCOME_KIND) return
+  /**
+   * False if there is no room for the invitation. A Welcome that must be rejected leaves no trace; neither does a rumor of
+   * another kind.
+   */
+  async #admit(draft: Draft, { rumor, sealAuthor }: Unwrapped): Promise<boolean> {
+    if (rumor.kind !== WELCOME_KIND) return true
     try {
       const { welcome } = parseWelcomeRumor(rumor)
+      if (this.#options.invites.has(draft, inviteIdOf(welcome))) return true
+      if (!this.#options.invites.hasRoom(draft, sealAuthor)) return false
       await this.#invite(draft, { welcome, inviter: sealAuthor, sentAt: rumor.created_at })
     } catch (error) {
       if (!(error instanceof MarmotError || error instanceof MlsError)) throw error
       this.#options.world.log("an invitation was rejected", error)
     }
+    return true
   }
 
   async #invite(
@@ -211,8 +325,6 @@ export class Inbox {
     found: { readonly welcome: Uint8Array; readonly inviter: string; readonly sentAt: number },
   ): Promise<void> {
     const { world, account, groups, invites, keyPackages } = this.#options
-    if (invites.has(draft, inviteIdOf(found.welcome))) return
-    if (!invites.hasRoom(draft, found.inviter)) return
     const env = { crypto: world.crypto, now: draft.now, random: (n: number) => world.random(n) }
     const joined = await world.engine.joinMarmotGroup(env, {
       device: account.device,
@@ -235,25 +347,31 @@ export class Inbox {
     })
   }
 
-  async #finished(url: string, at: number): Promise<void> {
+  async #finished(url: string, at: number | undefined): Promise<void> {
     const { mailbox, cursors } = this.#options
+    // What still waits for the signer, or had no room, keeps the range open.
+    const isOpen = this.#attempts.size > 0 || this.#overflown.has(url) || this.#unheld
     await mailbox.run((draft) => {
-      // A wrap that still waits for the signer keeps the range open.
-      if (this.#attempts.size === 0) cursors.advance(draft, { owner: INBOX, url }, at)
+      if (at !== undefined && !isOpen) cursors.advance(draft, { owner: INBOX, url }, at)
       draft.swap(() => this.#complete.add(url))
     })
   }
 
   #again(event: NostrEvent, error: unknown): void {
     const unasked = error instanceof SignerError && error.code === "unavailable"
-    const attempts = (this.#attempts.get(event.id) ?? 0) + (unasked ? 0 : 1)
-    this.#attempts.set(event.id, attempts)
     // The user said no: the next run may ask again, this one does not.
     const refused = error instanceof SignerError && error.code === "refused"
-    if (attempts >= MAX_ATTEMPTS || refused) return
+    const before = this.#attempts.get(event.id) ?? 0
+    const attempts = refused ? MAX_ATTEMPTS : before + (unasked ? 0 : 1)
+    if (attempts < MAX_ATTEMPTS && this.#held.size >= MAX_WAITING) {
+      this.#unheld = true
+      return
+    }
+    this.#attempts.set(event.id, attempts)
+    if (attempts >= MAX_ATTEMPTS) return
     const timer = this.#options.world.timers.setTimeout(() => {
       this.#held.delete(event.id)
-      this.receive(event)
+      this.#receive(event, this.#relays)
     }, RETRY_MS)
     this.#held.set(event.id, { event, timer })
   }

@@ -212,14 +212,20 @@ export class Membership {
       invites.decide(draft, inviteId, "accepted")
       invites.supersede(draft, groupId, invite.epoch)
       keyPackages.consumed(draft, invite.keyPackageRef)
-      draft.after(() => session.reachability.check())
+      draft.after(() => {
+        session.reachability.check()
+        session.inbox.wake()
+      })
       return { groupId }
     })
   }
 
   async decline(inviteId: string): Promise<void> {
-    const { mailbox, invites } = this.#session
-    await mailbox.run((draft) => invites.decide(draft, inviteId, "declined"))
+    const { mailbox, invites, inbox } = this.#session
+    await mailbox.run((draft) => {
+      invites.decide(draft, inviteId, "declined")
+      draft.after(() => inbox.wake())
+    })
   }
 
   /**

@@ -131,6 +131,20 @@ describe("events that nothing opens", () => {
     expect(summary(bo.group).seemsStranded).toBe(true)
   })
 
+  test("a message dated far ahead does not make us deaf to a stall", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada, bo] = people
+    const now = world.now
+    world.now += 40 * DAY * 1000
+    await ada.say("from a clock that is ahead")
+    await world.acceptAll()
+    world.now = now
+    await bo.receiveAll()
+    expect(bo.messages).toHaveLength(1)
+    await flood(world, bo, 8)
+    expect(asked(bo)).toHaveLength(1)
+  })
+
   test("a message of somebody else takes the suspicion away", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada, bo] = people

@@ -37,7 +37,7 @@ export function refused(t: Transition, createdAt: number): void {
  */
 export function isBygone(t: Transition, createdAt: number): boolean {
   const { newest } = backfillOf(t)
-  const now = Math.floor(t.env.now / 1000)
+  const now = secondsOf(t)
   const reference = newest === 0 ? now : Math.min(newest, now)
   return createdAt < reference - UNOPENED_LIFETIME_MS / 1000
 }
@@ -50,8 +50,8 @@ export function isBygone(t: Transition, createdAt: number): boolean {
 export function missed(t: Transition, event: { readonly id: string; readonly created_at: number }) {
   const backfill = backfillOf(t)
   const eventId = event.id
-  // A group that has gone on without us writes later than what we have read.
-  if (event.created_at < backfill.newest - DAY) return
+  // A group that has gone on without us writes later than what we have read, but for what was dated ahead.
+  if (event.created_at < Math.min(backfill.newest, secondsOf(t)) - DAY) return
   if (backfill.arms >= MAX_ARMS || backfill.isDue || backfill.misses.includes(eventId)) return
   const misses = [...backfill.misses, eventId]
   if (misses.length < STALL_THRESHOLD) {
@@ -61,7 +61,7 @@ export function missed(t: Transition, event: { readonly id: string; readonly cre
   const arms = backfill.arms + 1
   put(t, { ...backfill, misses: [], arms, armed: true, isDue: arms < MAX_ARMS })
   if (arms === MAX_ARMS) return
-  const lookback = Math.max(0, Math.floor(t.env.now / 1000) - STALL_LOOKBACK)
+  const lookback = Math.max(0, secondsOf(t) - STALL_LOOKBACK)
   const since = arms >= FULL_HISTORY_ARM ? 0 : lookback
   t.set({ refetchSince: Math.min(t.group.refetchSince ?? since, since) })
 }
@@ -112,6 +112,8 @@ export function backfillWake({ refetchSince, backfill }: MarmotGroup): number | 
 export function seemsStranded({ backfill }: MarmotGroup): boolean {
   return backfill !== undefined && backfill.arms >= MAX_ARMS
 }
+
+const secondsOf = (t: Transition) => Math.floor(t.env.now / 1000)
 
 /** A clock that was set back must not keep us waiting. */
 function isTime({ notBefore }: Backfill, now: number): boolean {

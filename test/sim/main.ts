@@ -18,20 +18,29 @@ import type { Verdict } from "./simulate.ts"
 const SHRINK_MS = 120_000
 const MAX_SHRUNK = 5
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "1..20" },
-    jobs: { type: "string", default: String(availableParallelism()) },
-    json: { type: "string" },
-    trace: { type: "boolean", default: false },
-    "no-shrink": { type: "boolean", default: false },
-  },
-})
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const seeds = seedsOf(values.seeds)
-const jobs = jobsOf(values.jobs)
+const { values, seeds, jobs } = options()
 process.exitCode = (values.trace ? await trace(seeds) : await runAll(seeds)) ? 0 : 1
+
+/** Ends the process with a plain word if the command line makes no sense. */
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: "string", default: "1..20" },
+        jobs: { type: "string", default: String(availableParallelism()) },
+        json: { type: "string" },
+        trace: { type: "boolean", default: false },
+        "no-shrink": { type: "boolean", default: false },
+      },
+    })
+    return { values, seeds: seedsOf(values.seeds), jobs: jobsOf(values.jobs) }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
+}
 
 async function runAll(all: readonly number[]): Promise<boolean> {
   const counts = new Counts()

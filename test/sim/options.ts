@@ -7,11 +7,18 @@ export function jobsOf(text: string): number {
   return jobs
 }
 
+const MAX_SEEDS = 1_000_000
+
 /** `7`, `1..500`, or several of them with commas. */
 export function seedsOf(text: string): readonly number[] {
   return text.split(",").flatMap((part) => {
     const [from = NaN, to = from] = part.split("..").map(Number)
-    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || to < from) {
+    if (
+      !Number.isSafeInteger(from) ||
+      !Number.isSafeInteger(to) ||
+      to < from ||
+      to - from >= MAX_SEEDS
+    ) {
       throw new Error(`no seeds: ${part}`)
     }
     return Array.from({ length: to - from + 1 }, (_, index) => from + index)

@@ -21,7 +21,7 @@ async function holds(world: World, assertion: Assertion): Promise<boolean> {
       return isTrue(world, assertion.predicate)
     case "eventually":
       for (let i = 0; !isTrue(world, assertion.predicate); i++) {
-        if (i === assertion.max_iterations) return false
+        if (i === assertion.max_iterations || isStill(world)) return false
         await tickAll(world)
       }
       return true
@@ -47,10 +47,22 @@ async function comesTrue(
   const end = world.now + duration
   while (!isTrue(world, predicate)) {
     if (world.now >= end) return false
-    world.now = Math.min(end, world.now + Math.max(1, interval))
+    const polls = Math.max(1, Math.ceil((nextMove(world) - world.now) / interval))
+    world.now = Math.min(end, world.now + polls * interval)
     await tickAll(world)
   }
   return true
+}
+
+/** When the next tick can change something (milliseconds): polls before that see what the last one saw. */
+function nextMove(world: World): number {
+  if (world.transport.underWay().mailboxes > 0) return world.now
+  return Math.min(...world.participants.map(({ wake }) => wake ?? Infinity))
+}
+
+/** No tick changes anything before time passes. */
+function isStill(world: World): boolean {
+  return nextMove(world) > (world.virtual ? world.now : Number.MAX_VALUE)
 }
 
 async function tickAll(world: World): Promise<void> {

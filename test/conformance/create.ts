@@ -1,5 +1,6 @@
 // Scenario IR, create_group: founding a group of the current profile as the suite's profile would.
 
+import { StepFailure } from "./packet.ts"
 import type { PlainStep, Step } from "./scenario.ts"
 import type { World } from "./world.ts"
 
@@ -7,8 +8,15 @@ type Create = PlainStep & { readonly type: "create_group" }
 
 const RELAYS = ["wss://group.example"]
 
-/** The MLS group id, hex. */
+/** What a scenario may demand of a group's members: that is all that the suite knows, and every client of ours can it. */
+const FEATURES = ["self-remove"]
+
+/** The MLS group id, hex. Throws `StepFailure` `unknown_required_feature`. */
 export async function createGroup(world: World, step: Create): Promise<string> {
+  const unknown = step.required_features?.find((name) => !FEATURES.includes(name))
+  if (unknown !== undefined) {
+    throw new StepFailure("unknown_required_feature", `nobody knows the feature ${unknown}`)
+  }
   const creator = world.participant(step.creator)
   const invitees = []
   for (const each of step.invitees) invitees.push(await world.participant(each).invitee())

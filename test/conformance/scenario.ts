@@ -12,6 +12,7 @@ import {
   oneOf,
   openObject,
   optional,
+  positive,
   ShapeError,
   tagged,
   text,
@@ -40,9 +41,9 @@ export type Predicate = Checked<typeof predicate>
 
 const assertion = tagged("mode", {
   exactly: { predicate },
-  eventually: { predicate, max_iterations: count },
-  within: { predicate, timeout_ms: count, poll_interval_ms: count },
-  never: { predicate, duration_ms: count, poll_interval_ms: count },
+  eventually: { predicate, max_iterations: positive },
+  within: { predicate, timeout_ms: count, poll_interval_ms: positive },
+  never: { predicate, duration_ms: count, poll_interval_ms: positive },
   resource: {
     metric: oneOf(
       "runnable_work",

@@ -28,6 +28,11 @@ export const count: Check<number> = (value, at) => {
   return value
 }
 
+export const positive: Check<number> = (value, at) => {
+  if (count(value, at) === 0) throw new ShapeError(`${at} is zero`)
+  return count(value, at)
+}
+
 /** A u64 as JSON has it: beyond 2^53 its last digits are lost, which does not matter to a seed. */
 export const wide: Check<number> = (value, at) => {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > 2 ** 64) {

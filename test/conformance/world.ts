@@ -15,6 +15,8 @@ import { emptyTrace, type Trace } from "./trace.ts"
 const START = 1_780_000_000_000
 /** Wakes of one client in one tick; more means that it never comes to rest. */
 const MAX_WAKES = 100
+/** Ticks of clients in one file: a file that asks for more than this is not worth its time. */
+const MAX_TICKS = 250_000
 
 export interface Publication {
   readonly packet: Packet
@@ -47,6 +49,7 @@ export class World {
   /** Time passes only where the scenario says so; before that a tick waits for whatever is due some time. */
   virtual = false
   actionId = ""
+  #ticks = 0
   readonly #participants = new Map<string, Participant>()
   readonly #accounts = new Map<string, string>()
 
@@ -134,8 +137,11 @@ export class World {
     }
   }
 
-  /** `client` takes what has arrived and does what is due. */
+  /** `client` takes what has arrived and does what is due. Throws `StepFailure` `work_exhausted`. */
   async tick(client: Participant): Promise<void> {
+    if (++this.#ticks > MAX_TICKS) {
+      throw new StepFailure("work_exhausted", `more than ${MAX_TICKS} ticks of clients`)
+    }
     if (this.relays?.isOnline(client.label) === false) return
     for (const packet of this.transport.drain(client.label)) await client.receive(packet)
     await this.wake(client)

@@ -1,6 +1,6 @@
 // Marmot conformance: scenarios of our own, in the suite's language, for what its files leave out.
 
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { runFixture } from "../conformance/run.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -273,4 +273,67 @@ test("a file that the schema does not allow is told from one whose expectations 
   }
   // The reference's seeds have 64 bits.
   await passes({ ...file([], [state]), seed: 2 ** 64 - 1 })
+})
+
+describe("a file that asks for too much", () => {
+  const ages = 2 ** 53 - 1
+  const steps = founded(["alice", "bob"])
+  const state = { type: "client_state", client: "bob", epoch: 1, member_count: 2 }
+  const another = { type: "client_state", client: "bob", epoch: 7 }
+  const file = (more: readonly Json[]) =>
+    scenario(["alice", "bob"], [...steps, ...more, { type: "observe", clients: ["bob"] }], [state])
+  const polled = { predicate: another, poll_interval_ms: 1 }
+
+  test("time in which nothing can happen is passed over", async () => {
+    await passes(file([asserts({ mode: "never", ...polled, duration_ms: ages })]))
+    const within = file([asserts({ mode: "within", ...polled, timeout_ms: ages })])
+    expect(await runFixture(within)).toMatchObject([{ kind: "assertion_failed" }])
+    const eventually = { mode: "eventually", predicate: another, max_iterations: ages }
+    expect(await runFixture(file([asserts(eventually)]))).toMatchObject([
+      { kind: "assertion_failed" },
+    ])
+  })
+
+  test("polls see what happens at its time", async () => {
+    const shown = { type: "payload_count", client: "bob", payload: "late", count: 1 }
+    const self = { type: "self_update", client: "alice", pending: "renewal" }
+    const renewed = { type: "client_state", client: "bob", epoch: 2, member_count: 2 }
+    const steps = [self, accepted("alice", "renewal"), { type: "deliver_all" }]
+    const within = (timeout_ms: number) =>
+      asserts({ mode: "within", predicate: renewed, timeout_ms, poll_interval_ms: 7 })
+    const never = asserts({ mode: "never", ...polled, predicate: shown, duration_ms: 500 })
+    expect(await runFixture(file([...steps, within(990)]))).toMatchObject([
+      { kind: "assertion_failed" },
+    ])
+    const later = { ...state, epoch: 2 }
+    const last = { type: "observe", clients: ["bob"] }
+    const all = [...founded(["alice", "bob"]), ...steps, never, within(1_100), last]
+    await passes(scenario(["alice", "bob"], all, [later]))
+  })
+
+  test("work without end is a failure", async () => {
+    const clients = Array.from({ length: 1_000 }, () => ["alice", "bob"]).flat()
+    const ticks = Array.from({ length: 130 }, () => ({ type: "tick", clients }))
+    expect(await runFixture(file(ticks))).toMatchObject([{ kind: "work_exhausted" }])
+  })
+
+  test("no poll comes without time passing, and no member can do what nobody knows", async () => {
+    const assertion = { mode: "never", ...polled, duration_ms: 5, poll_interval_ms: 0 }
+    expect(await runFixture(file([asserts(assertion)]))).toMatchObject([{ kind: "invalid_file" }])
+    const [create, ...rest] = steps
+    const demanding = (feature: string) =>
+      scenario(
+        ["alice", "bob"],
+        [
+          { ...create, required_features: [feature] },
+          ...rest,
+          { type: "observe", clients: ["bob"] },
+        ],
+        [state],
+      )
+    await passes(demanding("self-remove"))
+    expect(await runFixture(demanding("time-travel"))).toMatchObject([
+      { kind: "unknown_required_feature" },
+    ])
+  })
 })

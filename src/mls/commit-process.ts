@@ -74,6 +74,7 @@ export async function processCommit(
   if (applied.removed.some((member) => member.leafIndex === state.ownLeafIndex)) {
     return {
       kind: "commit",
+      state,
       next: undefined,
       commit: summarize({ ...summary, newGroupContext: undefined }),
     }
@@ -110,6 +111,7 @@ export async function processCommit(
   })
   return {
     kind: "commit",
+    state,
     next,
     commit: summarize({ ...summary, newGroupContext: next.groupContext }),
   }

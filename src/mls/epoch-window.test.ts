@@ -96,6 +96,23 @@ test("nobody gets from a past epoch to the messages that were read in the next",
   expect(decodeGroupState({ epoch, messageKeys }).treePrivate).toEqual(past.treePrivate)
 })
 
+test("the key of an encrypted commit is used up, for who made it and for who got it", async () => {
+  const founder = at(0)
+  const made = await createCommit(ctx, founder, { wireFormat: "private" })
+  const sent = advanceEpoch({ ...openEpochWindow(founder), current: made.state }, made.next)
+  const before = openEpochWindow(start)
+  const { processed, window } = await processInWindow(ctx, before, made.commit)
+  if (processed.kind !== "commit" || processed.next === undefined) throw new Error("no commit")
+  const received = advanceEpoch(window, processed.next)
+  for (const past of [window.current, ...sent.past, ...received.past]) {
+    expect(await codeOf(() => processMessage(ctx, past, made.commit))).toBe("message_key_used")
+  }
+  // Nothing else has changed, neither here nor in a window before a commit in a PublicMessage.
+  expect(window).toEqual({ ...before, current: processed.state })
+  const open = await processInWindow(ctx, before, commits[0] ?? new Uint8Array())
+  expect(open.window.current).toBe(start)
+})
+
 test("resumption PSKs of kept epochs, and no others; then those of the caller", async () => {
   const window = await followed({ epochs: 0, resumptionPsks: 2 })
   expect(window.past).toEqual([])

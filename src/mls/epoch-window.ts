@@ -37,7 +37,11 @@ export function openEpochWindow(state: GroupState): EpochWindow {
   return { current: state, past: [], resumptionPsks: [] }
 }
 
-/** The window after a commit: `next` is current, and what is older than `retention` allows is not in it any more. */
+/**
+ * The window after a commit: `next` is current, and what is older than `retention` allows is not in it any more. `window`:
+ * of `processInWindow`; after a commit of one's own, with the `state` that came with it as the current one. Then the key of
+ * a commit that was encrypted is gone (§9.2).
+ */
 export function advanceEpoch(
   window: EpochWindow,
   next: GroupState,
@@ -78,7 +82,10 @@ function readable(state: GroupState): GroupState {
 /** A message's meaning, and the window after it. */
 export interface ProcessedInWindow {
   readonly processed: Processed
-  /** With the state that was changed. A commit changes nothing here: the caller advances, or does not. */
+  /**
+   * With the state that was changed. Of a commit only the message key is gone that opened it: the caller advances, or
+   * does not.
+   */
   readonly window: EpochWindow
 }
 
@@ -96,7 +103,6 @@ export async function processInWindow(
   const at = window.past.findIndex(({ groupContext }) => groupContext.epoch === peeked.epoch)
   const state = peeked.contentType === contentTypes.application ? window.past[at] : undefined
   const processed = await processMessage(asked, state ?? window.current, message)
-  if (processed.kind === "commit") return { processed, window }
   return {
     processed,
     window:

@@ -252,6 +252,8 @@ export interface ProcessedProposal {
 /** Another's commit, verified in all that §12.4.2 asks. Nothing has happened until `next` is taken. */
 export interface ProcessedCommit {
   readonly kind: "commit"
+  /** The epoch of before; after a commit in a PrivateMessage without the message key that opened it. */
+  readonly state: GroupState
   /** `undefined`: the commit removed us. */
   readonly next: GroupState | undefined
   readonly commit: CommitSummary

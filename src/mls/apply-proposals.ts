@@ -26,7 +26,7 @@ import {
   memberCount,
   nonBlankLeaves,
 } from "./tree.ts"
-import { validateKeyPackages } from "./validate-key-package.ts"
+import { type KnownSignatures, validateKeyPackages } from "./validate-key-package.ts"
 import {
   checkLifetime,
   requiredCapabilities,
@@ -50,6 +50,13 @@ export interface AppliedProposals {
   readonly touched: readonly LeafIndex[]
 }
 
+/** What attempts to commit some of the same proposals have found out, so that the next need not. */
+export interface EarlierAttempts {
+  readonly signatures: KnownSignatures
+  /** What the authentication service says of the leaves of Adds and Updates. */
+  readonly authenticated: Map<LeafNode, Promise<void>>
+}
+
 /**
  * Checks every proposal of a list that has passed the list's own rules (§12.2), then applies them all.
  * Throws `MlsError` with the code of the rule that is broken.
@@ -58,6 +65,7 @@ export async function applyProposals(
   ctx: MlsContext,
   state: GroupBase,
   list: ProposalList,
+  earlier?: EarlierAttempts,
 ): Promise<AppliedProposals> {
   const { groupContext, tree } = state
   const removed = [...list.removes, ...list.selfRemoves].map((leaf) => removedMember(tree, leaf))
@@ -74,7 +82,7 @@ export async function applyProposals(
   }
   const extensions = nextExtensions(ctx, groupContext.extensions, list)
   if (extensions !== groupContext.extensions) checkGroupExtensions(extensions)
-  await checkNewLeaves(ctx, state, list, extensions)
+  await checkNewLeaves(ctx, state, { list, groupExtensions: extensions, earlier })
   const proposals = {
     updates: list.updates,
     removes: removed.map((member) => member.leafIndex),
@@ -232,21 +240,27 @@ function checkDictionary(current: readonly Extension[], next: readonly Extension
   if (!same) throw new MlsError("app_data_direct_change", "the dictionary changes by itself")
 }
 
+interface NewLeaves {
+  readonly list: ProposalList
+  readonly groupExtensions: readonly Extension[]
+  readonly earlier: EarlierAttempts | undefined
+}
+
 /** §12.1.1, §12.1.2, §7.3: the leaves of Adds and Updates, and what the authentication service says of them. */
 async function checkNewLeaves(
   ctx: MlsContext,
   state: GroupBase,
-  list: ProposalList,
-  groupExtensions: readonly Extension[],
+  { list, groupExtensions, earlier }: NewLeaves,
 ): Promise<void> {
   const { crypto } = ctx
   const { groupId } = state.groupContext
-  await validateKeyPackages(crypto, list.adds, {
+  const checks = {
     groupExtensions,
     // §7.3: RECOMMENDED on receipt; without a clock the answer is the same for everyone.
     ...(ctx.now !== undefined && { now: ctx.now }),
     maxLifetime: ctx.limits?.maxLifetime,
-  })
+  }
+  await validateKeyPackages(crypto, list.adds, checks, earlier?.signatures)
   const replacements = list.updates.map((update) => {
     const replaced = leafNode(state.tree, update.leafIndex)
     if (replaced === undefined) {
@@ -266,12 +280,25 @@ async function checkNewLeaves(
   // Without a service there is nobody to ask about thousands.
   if (ctx.auth === undefined) return
   await Promise.all([
-    ...list.adds.map((keyPackage) => authenticate(ctx, keyPackage.leafNode)),
-    ...replacements.map((update) => authenticate(ctx, update.leafNode, update.replaced)),
+    ...list.adds.map((keyPackage) => authenticateOnce(ctx, earlier, keyPackage.leafNode)),
+    ...replacements.map((update) =>
+      authenticateOnce(ctx, earlier, update.leafNode, update.replaced),
+    ),
     ...senders.map(async ({ credential, signatureKey }) => {
       await ctx.auth?.validate(credential, signatureKey, undefined)
     }),
   ])
+}
+
+function authenticateOnce(
+  ctx: MlsContext,
+  earlier: EarlierAttempts | undefined,
+  leaf: LeafNode,
+  replaced?: LeafNode,
+): Promise<void> {
+  const answer = earlier?.authenticated.get(leaf) ?? authenticate(ctx, leaf, replaced)
+  earlier?.authenticated.set(leaf, answer)
+  return answer
 }
 
 /** §12.1.8.1: external senders are credentials too; those of a new list are asked about. */

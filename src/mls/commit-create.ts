@@ -1,6 +1,6 @@
 // RFC 9420 §12.4: a member creates a commit.
 
-import { type AppliedProposals, applyProposals } from "./apply-proposals.ts"
+import { type AppliedProposals, type EarlierAttempts, applyProposals } from "./apply-proposals.ts"
 import { ownStretch } from "./batches.ts"
 import { bytesToHex } from "./bytes.ts"
 import { buildCommit } from "./commit-build.ts"
@@ -136,7 +136,10 @@ async function collect(
     kind: "proposal",
     proposal,
   }))
-  const attempt = async (refs: readonly Uint8Array[]): Promise<Collected> => {
+  const attempt = async (
+    refs: readonly Uint8Array[],
+    earlier?: EarlierAttempts,
+  ): Promise<Collected> => {
     const items = [...refs.map((ref) => ({ kind: "reference", ref }) as const), ...values]
     const isUpdate = (item: ProposalOrRef) =>
       (item.kind === "proposal"
@@ -148,8 +151,10 @@ async function collect(
     const list = sortProposals(committed)
     await ownStretch(proposals)
     validateMemberList(list, state.ownLeafIndex)
-    return { proposals, list, applied: await applyProposals(ctx, state, list) }
+    return { proposals, list, applied: await applyProposals(ctx, state, list, earlier) }
   }
   if (options.proposalRefs !== "all") return attempt(options.proposalRefs ?? [])
-  return selectProposals([...state.proposals.values()], attempt)
+  // There may be as many attempts as proposals, and others' may be Adds by the hundred.
+  const earlier: EarlierAttempts = { signatures: new Map(), authenticated: new Map() }
+  return selectProposals([...state.proposals.values()], (refs) => attempt(refs, earlier))
 }

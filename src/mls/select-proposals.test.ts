@@ -2,8 +2,11 @@
 
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { bytesToHex } from "./bytes.ts"
+import { createCommit } from "./commit-create.ts"
 import { MlsError } from "./error.ts"
-import type { CachedProposal } from "./group-types.ts"
+import { groupOf, keyPackageOf, testContext } from "./group.fixture.ts"
+import type { CachedProposal, MlsContext } from "./group-types.ts"
 import { proposalTypes, senderTypes } from "./registry.ts"
 import { selectProposals } from "./select-proposals.ts"
 
@@ -54,4 +57,49 @@ test("one bad proposal among a thousand costs twenty attempts, not a thousand", 
   const { taken, attempts } = await selecting(leaves, new Set([321]))
   expect(taken).toEqual(leaves.filter((leaf) => leaf !== 321))
   expect(attempts).toBeLessThanOrEqual(23)
+})
+
+test("what attempts share is verified once, and asked about once", async () => {
+  const { crypto, now = 0 } = await testContext("webcrypto")
+  const [alice] = await groupOf({ crypto, now }, ["alice", "bob"])
+  if (alice === undefined) throw new Error("no group")
+  const packages = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => keyPackageOf(crypto, `${i}`)),
+  )
+  // Every third is wrongly signed, and the service refuses one.
+  const cached = packages.map(({ keyPackage }, i): CachedProposal => {
+    const signature = keyPackage.signature.with(3, (keyPackage.signature[3] ?? 0) ^ 1)
+    return {
+      ref: Uint8Array.of(i),
+      proposal: {
+        proposalType: proposalTypes.add,
+        keyPackage: i % 3 === 0 ? { ...keyPackage, signature } : keyPackage,
+      },
+      sender: { senderType: senderTypes.newMemberProposal },
+    }
+  })
+  const refused = packages[7]?.keyPackage.leafNode.signatureKey
+  let verified = 0
+  let asked = 0
+  const ctx: MlsContext = {
+    now,
+    crypto: {
+      ...crypto,
+      verifyAll(checks) {
+        verified += checks.length
+        return crypto.verifyAll(checks)
+      },
+    },
+    auth: {
+      validate(_credential, key) {
+        asked++
+        if (key === refused) throw new MlsError("credential_rejected", "no")
+      },
+    },
+  }
+  const proposals = new Map(cached.map((each) => [bytesToHex(each.ref), each]))
+  const made = await createCommit(ctx, { ...alice, proposals }, { proposalRefs: "all" })
+  expect(made.summary.proposals.map(({ ref }) => ref?.[0])).toEqual([1, 2, 4, 5, 8, 10, 11])
+  expect(verified).toBe(24)
+  expect(asked).toBe(8)
 })

@@ -38,14 +38,24 @@ export async function validateKeyPackage(
   await validateKeyPackages(crypto, [keyPackage], checks)
 }
 
-/** The same for many, with their signatures verified at once. */
+type WrongSignature = "leaf_signature_invalid" | "key_package_signature"
+
+/** Of key packages whose signatures were verified: the code of the first that is wrong, or `undefined`. */
+export type KnownSignatures = Map<KeyPackage, WrongSignature | undefined>
+
+/**
+ * The same for many, with their signatures verified at once. What is in `known` is not verified again, what was not is put
+ * there.
+ */
 export async function validateKeyPackages(
   crypto: MlsCrypto,
   keyPackages: readonly KeyPackage[],
   checks: KeyPackageChecks = {},
+  known?: KnownSignatures,
 ): Promise<void> {
   await inTurns(checkAll(crypto, keyPackages, checks))
-  const valid = await inBatches(keyPackages, BATCH, (batch) =>
+  const fresh = keyPackages.filter((keyPackage) => known?.has(keyPackage) !== true)
+  const valid = await inBatches(fresh, BATCH, (batch) =>
     crypto.verifyAll(
       batch.flatMap((keyPackage) => [
         leafNodeSignature(keyPackage.leafNode),
@@ -53,13 +63,20 @@ export async function validateKeyPackages(
       ]),
     ),
   )
-  valid.forEach((holds, i) => {
-    if (holds) return
+  const found = known ?? new Map<KeyPackage, WrongSignature | undefined>()
+  fresh.forEach((keyPackage, i) => {
     // §10.1: the signatures of the leaf and of the key package are valid.
-    if (i % 2 === 0)
-      throw new MlsError("leaf_signature_invalid", "a leaf's signature is wrong", "7.3")
-    throw new MlsError("key_package_signature", "a key package's signature is wrong", "10.1")
+    if (valid[2 * i] !== true) found.set(keyPackage, "leaf_signature_invalid")
+    else if (valid[2 * i + 1] !== true) found.set(keyPackage, "key_package_signature")
+    else known?.set(keyPackage, undefined)
   })
+  for (const keyPackage of found.size > 0 ? keyPackages : []) {
+    const code = found.get(keyPackage)
+    if (code === "leaf_signature_invalid") {
+      throw new MlsError(code, "a leaf's signature is wrong", "7.3")
+    }
+    if (code !== undefined) throw new MlsError(code, "a key package's signature is wrong", "10.1")
+  }
 }
 
 function* checkAll(

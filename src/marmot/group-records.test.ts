@@ -37,6 +37,24 @@ async function talkative() {
 const written = (records: ReturnType<typeof groupRecords>) =>
   new Map([...records].map(([name, record]) => [name, record.encode()]))
 
+test("a state that has become unreadable is stored as that", async () => {
+  const { ada } = await pendingGroup()
+  const { group } = ada
+  const { tip } = group
+  const node = group.states.get(tip)
+  if (node === undefined) throw new Error("no tip")
+  // As of a group that has ended: nothing but the last state is kept, and no key of it.
+  const bare = { ...node, parent: undefined, mls: undefined }
+  const ended = { ...group, pending: undefined, apps: new Map(), states: new Map([[tip, bare]]) }
+  const [before, after] = [groupRecords(group), groupRecords(ended)]
+  const stored = new Map<string, Uint8Array>()
+  for (const [name, record] of after) {
+    const known = before.get(name)
+    stored.set(name, (known?.identity === record.identity ? known : record).encode())
+  }
+  expect(restoreGroup(stored, group.device).states.get(tip)).toEqual(bare)
+})
+
 describe("messages", () => {
   test("share records by state, of which one more changes only the last", async () => {
     const { ada, bo } = await talkative()

@@ -176,9 +176,10 @@ function storedNode(node: StateNode): StoredNode {
 
 function putNode(records: Map<string, GroupRecord>, prefix: string, node: StateNode): void {
   const { id, mls } = node
-  // All but `judged` is fixed by the Commit that made the state.
-  const encode = () => writeRecord(storedNode(node))
-  records.set(`${prefix}/${id}`, { identity: node.judged, encode })
+  const stored = storedNode(node)
+  // All else is fixed by the Commit that made the state.
+  const identity = JSON.stringify([stored.judged, stored.readable, stored.parent])
+  records.set(`${prefix}/${id}`, { identity, encode: () => writeRecord(stored) })
   if (mls === undefined) return
   records.set(`${prefix}-epoch/${id}`, {
     identity: mls.proposals,

@@ -1,5 +1,7 @@
 // The account of this device: who it is, how it signs, and its one MLS signature key with the account's proof for it.
 
+import { hmac } from "@noble/hashes/hmac.js"
+import { sha256 } from "@noble/hashes/sha2.js"
 import type { DeviceIdentity } from "../marmot/engine-types.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { LocalSigner } from "../nostr/local-signer.ts"
@@ -87,6 +89,12 @@ export class Account {
       signatureKeyPair: { publicKey: hexToBytes(publicKey), privateKey: hexToBytes(privateKey) },
       identityProof: hexToBytes(proof),
     }
+  }
+
+  /** A name for a record, which stands in the clear: whoever does not have this device's keys can't tell of what. */
+  nameFor(text: string): string {
+    const secret = hexToBytes(this.record.device.privateKey)
+    return bytesToHex(hmac(sha256, secret, new TextEncoder().encode(`record name: ${text}`)))
   }
 
   /** Where gift wraps are expected. */

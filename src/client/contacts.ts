@@ -31,17 +31,15 @@ export interface ContactsOptions {
   readonly world: World
   readonly mailbox: Mailbox
   readonly relays: () => readonly string[]
+  /** What stands for a public key in the store, in the clear: whom somebody knows is nobody's business. */
+  readonly nameFor: (pubkey: string) => string
   /** A name is new or different: what shows it is to be read again. */
   named(draft: Draft): void
 }
 
 export class Contacts {
   readonly #options: ContactsOptions
-  readonly #records = new RecordMap<Contact>({
-    table: "contacts",
-    scope: "self",
-    keyOf: ({ pubkey }) => pubkey,
-  })
+  readonly #records: RecordMap<Contact>
   readonly #wanted = new Set<string>()
   readonly #asked = new Set<string>()
   #timer: Timer | undefined
@@ -49,10 +47,21 @@ export class Contacts {
 
   constructor(options: ContactsOptions) {
     this.#options = options
+    this.#records = new RecordMap<Contact>({
+      table: "contacts",
+      scope: "self",
+      keyOf: ({ pubkey }) => pubkey,
+      sortOf: options.nameFor,
+    })
   }
 
   load(): Promise<void> {
     return this.#records.load(this.#options.world.store)
+  }
+
+  /** As `RecordMap.rename`. */
+  rename(draft: Draft): void {
+    this.#records.rename(draft)
   }
 
   close(): void {

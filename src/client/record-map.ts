@@ -64,15 +64,27 @@ export class RecordMap<V> {
   readonly #map = new StagedMap<V>()
   /** `sortOf` may have to hash, and some records change with every message. */
   readonly #sorts = new Map<string, string>()
+  /** Names under which earlier versions have stored records, by key. */
+  readonly #former = new Map<string, string>()
 
   constructor(options: RecordMapOptions<V>) {
     this.#options = options
   }
 
   async load(store: Store): Promise<void> {
-    for (const { value } of await store.range(this.#options.table, this.#options.scope)) {
+    for (const { sort, value } of await store.range(this.#options.table, this.#options.scope)) {
       const record = decodeRecord(value) as V
-      this.#map.load(this.#options.keyOf(record), record)
+      const key = this.#options.keyOf(record)
+      this.#map.load(key, record)
+      if (sort !== this.#storeKey(key).sort) this.#former.set(key, sort)
+    }
+  }
+
+  /** Gives the records of earlier versions the names that they would have now. */
+  rename(draft: Draft): void {
+    for (const key of this.#former.keys()) {
+      const value = this.get(key, draft)
+      if (value !== undefined) this.put(draft, value)
     }
   }
 
@@ -91,12 +103,21 @@ export class RecordMap<V> {
   put(draft: Draft, value: V): void {
     const key = this.#options.keyOf(value)
     this.#map.set(draft, key, value)
+    this.#dropFormer(draft, key)
     draft.putEncoded(this.#options.table, this.#storeKey(key), () => encodeRecord(value))
   }
 
   delete(draft: Draft, key: string): void {
     this.#map.set(draft, key, undefined)
+    this.#dropFormer(draft, key)
     draft.put(this.#options.table, this.#storeKey(key), undefined)
+  }
+
+  #dropFormer(draft: Draft, key: string): void {
+    const sort = this.#former.get(key)
+    if (sort === undefined) return
+    draft.put(this.#options.table, { scope: this.#options.scope, sort }, undefined)
+    draft.swap(() => this.#former.delete(key))
   }
 
   #storeKey(key: string): StoreKey {

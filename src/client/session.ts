@@ -56,7 +56,7 @@ export class Session {
   readonly chats = new Chats()
   readonly invites = new Invites()
   readonly keyPackages = new KeyPackages()
-  readonly used = new UsedKeyPackages()
+  readonly used: UsedKeyPackages
   readonly cursors = new Cursors()
   readonly timeline: Timeline
   readonly expiry: Expiry
@@ -103,6 +103,8 @@ export class Session {
     this.mailbox = mailbox
     this.#onChange = onChange
     const { chats, invites, keyPackages, cursors } = this
+    const nameFor = (text: string) => account.nameFor(text)
+    this.used = new UsedKeyPackages(nameFor)
     const progressed = () => this.#progressed()
 
     this.timeline = new Timeline(store, chats, {
@@ -120,6 +122,7 @@ export class Session {
       world,
       mailbox,
       relays: () => this.ownRelays,
+      nameFor,
       named: (draft) => this.#named(draft),
     })
     this.directory = new Directory({
@@ -269,6 +272,8 @@ export class Session {
         await this.seen.load(draft, groupId, this.#oldestAsked(groupId) - BACKFILL_RANGE)
       }
       await this.seen.load(draft, INBOX, this.inbox.oldestAsked)
+      contacts.rename(draft)
+      used.rename(draft)
       this.#owePending(draft)
     })
   }

@@ -1,8 +1,6 @@
 // Marmot wire §5: other people's KeyPackages for one use that we have used: their owners delete the keys after the first.
 
-import { sha256 } from "@noble/hashes/sha2.js"
 import { MAX_LIFETIME } from "../marmot/registry.ts"
-import { bytesToHex } from "../nostr/event.ts"
 import type { Store } from "../store/types.ts"
 import type { Chosen } from "./directory.ts"
 import type { Draft } from "./draft.ts"
@@ -16,13 +14,22 @@ interface UsedKeyPackage {
 }
 
 export class UsedKeyPackages {
-  readonly #records = new RecordMap<UsedKeyPackage>({
-    table: "keyPackages",
-    scope: "used",
-    keyOf: ({ ref }) => ref,
-    // Refs are public, and say whom we have invited.
-    sortOf: (ref) => bytesToHex(sha256(new TextEncoder().encode(`used ${ref}`))),
-  })
+  readonly #records: RecordMap<UsedKeyPackage>
+
+  /** `nameFor`: what stands for a ref in the store, in the clear: refs are public, and say whom we have invited. */
+  constructor(nameFor: (ref: string) => string) {
+    this.#records = new RecordMap<UsedKeyPackage>({
+      table: "keyPackages",
+      scope: "used",
+      keyOf: ({ ref }) => ref,
+      sortOf: nameFor,
+    })
+  }
+
+  /** As `RecordMap.rename`. */
+  rename(draft: Draft): void {
+    this.#records.rename(draft)
+  }
 
   load(store: Store): Promise<void> {
     return this.#records.load(store)

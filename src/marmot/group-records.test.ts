@@ -50,7 +50,8 @@ test("a state that has become unreadable is stored as that", async () => {
   const stored = new Map<string, Uint8Array>()
   for (const [name, record] of after) {
     const known = before.get(name)
-    stored.set(name, (known?.identity === record.identity ? known : record).encode())
+    const kept = known !== undefined && known.identity === record.identity
+    stored.set(name, (kept ? known : record).encode())
   }
   expect(restoreGroup(stored, group.device).states.get(tip)).toEqual(bare)
 })

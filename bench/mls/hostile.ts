@@ -5,6 +5,7 @@ import { groupOf, testContext } from "../../src/mls/group.fixture.ts"
 import { allocatedBy } from "../../src/mls/heap.fixture.ts"
 import { MlsError } from "../../src/mls/error.ts"
 import {
+  blankGroup,
   fromMembers,
   fromOutside,
   leafOfManyExtensions,
@@ -13,6 +14,7 @@ import type { KeyPackage } from "../../src/mls/key-package.ts"
 import { decodeMlsMessage } from "../../src/mls/message.ts"
 import { ed25519BackEnd } from "../../src/mls/noble-25519.ts"
 import { processMessage } from "../../src/mls/process.ts"
+import { inspectGroup } from "../../src/mls/public-group.ts"
 import { contentTypes, proposalTypes, wireFormats } from "../../src/mls/registry.ts"
 import { median } from "../median.ts"
 import { type Signed, bothSignatures, verifyNatively } from "./floor.ts"
@@ -57,6 +59,10 @@ for (const backend of ["webcrypto", "noble"] as const) {
         `${floor.toFixed(0)} ms: ${(whole / floor).toFixed(2)} ×`,
     )
   }
+  const group = await blankGroup(ctx)
+  costs.push(
+    await measured(`${backend}: a group of 30,000 blank leaves`, () => inspectGroup(ctx, group)),
+  )
   const leaf = await leafOfManyExtensions(ctx)
   costs.push(await measured(`${backend}: a KeyPackage with 10,000 extensions`, leaf))
 }

@@ -238,6 +238,11 @@ export class Writer {
     this.#length = 0
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length
+  }
+
   /** Bytes that the buffer can hold without growing. */
   get capacity(): number {
     return this.#buffer.length

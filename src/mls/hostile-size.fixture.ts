@@ -7,15 +7,20 @@ import { missingComponents } from "./components.ts"
 import { type Extension, encodeRequiredCapabilities } from "./extensions.ts"
 import { add, capabilities, forgeCommit, keyPackageOf } from "./group.fixture.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
-import { decodeMlsMessage } from "./message.ts"
+import { encodeLeafNode } from "./leaf-node.ts"
+import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import type { Proposal } from "./proposal-codec.ts"
 import { decodeRatchetTree } from "./ratchet-tree-codec.ts"
-import { extensionTypes, proposalTypes, protocolVersions, wireFormats } from "./registry.ts"
+import { extensionTypes, labels, proposalTypes, protocolVersions, wireFormats } from "./registry.ts"
+import { treeHash } from "./tree-hash.ts"
 import { validateKeyPackage } from "./validate-key-package.ts"
+import { groupInfoTbs } from "./welcome-codec.ts"
 import { requiredWireFormats, supportedWireFormats } from "./wire-formats.ts"
 
 export const SIZE = 65_536
 const EMPTY = new Uint8Array()
+/** One that says nothing, of an Update. */
+const SILENT_LEAF = Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 0, 0])
 
 const many = <T>(count: number, item: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => item(i))
@@ -27,7 +32,7 @@ function filled(item: (writer: Writer, index: number) => void): Uint8Array {
   return items.finish()
 }
 
-export function mlsMessage(wireFormat: number, body: (writer: Writer) => void): Uint8Array {
+function mlsMessage(wireFormat: number, body: (writer: Writer) => void): Uint8Array {
   const writer = new Writer()
   writer.u16(protocolVersions.mls10)
   writer.u16(wireFormat)
@@ -90,7 +95,7 @@ export const fromOutside: Readonly<Record<string, () => unknown>> = {
     decodeMlsMessage(keyPackage({ certificates: filled((w) => w.opaque(EMPTY)) })),
   "a KeyPackage with 30,000 capabilities": () =>
     decodeMlsMessage(keyPackage({ types: filled((w, i) => w.u16(i)) })),
-  "a tree of 60,000 blank nodes": () => decodeRatchetTree(blankTree()),
+  "a tree of 60,000 blank nodes": () => decodeRatchetTree(blankTree(SILENT_LEAF)),
   "a leaf with 30,000 components, none of the 30,000 that the group requires": () =>
     missingComponents(components(0), components(30_000)),
   ...Object.fromEntries(
@@ -101,16 +106,40 @@ export const fromOutside: Readonly<Record<string, () => unknown>> = {
   ),
 }
 
-/** Blank but for its last node, a leaf that says nothing. */
-export function blankTree(): Uint8Array {
+/** Blank but for its last node. */
+function blankTree(leaf: Uint8Array): Uint8Array {
   const nodes = new Writer()
   for (let i = 0; i < 60_000; i++) nodes.u8(0)
   nodes.u8(1)
   nodes.u8(1)
-  nodes.fixed(Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 0, 0]))
+  nodes.fixed(leaf)
   const writer = new Writer()
   writer.opaque(nodes.view())
   return writer.finish()
+}
+
+/** A GroupInfo that is in order, of a group whose only member stands behind 30,000 blank leaves. */
+export async function blankGroup({ crypto }: MlsContext): Promise<Uint8Array> {
+  const own = await keyPackageOf(crypto, "last")
+  const data = blankTree(encode(encodeLeafNode, own.keyPackage.leafNode))
+  const content = {
+    groupContext: {
+      version: protocolVersions.mls10,
+      cipherSuite: crypto.suite.id,
+      groupId: EMPTY,
+      epoch: 0n,
+      treeHash: treeHash(crypto, decodeRatchetTree(data)),
+      confirmedTranscriptHash: EMPTY,
+      extensions: [],
+    },
+    extensions: [{ type: extensionTypes.ratchetTree, data }],
+    confirmationTag: EMPTY,
+    signer: 30_000,
+  }
+  const tbs = groupInfoTbs(content)
+  const signature = await crypto.sign(own.signaturePrivateKey, labels.groupInfoTbs, tbs)
+  const groupInfo = { ...content, signature }
+  return encodeMlsMessage({ wireFormat: wireFormats.groupInfo, groupInfo })
 }
 
 export interface MemberAttack {

@@ -1,7 +1,7 @@
 // RFC 9420 §7.8: tree hashes, and those of an original sibling (§7.9).
 
 import { keyBytes, keyString } from "./bytes.ts"
-import { type Encoder, type Writer, encode, withEncoded } from "./codec.ts"
+import { type Encoder, Writer, encode, withEncoded } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type ParentNode, encodeParentNode, nodeTypes } from "./parent-node.ts"
 import { type CellSource, subtreeCounts } from "./tree-cell.ts"
@@ -33,15 +33,24 @@ export function treeHash(
 /** As a `keyString`. */
 function treeHashKey(crypto: MlsCrypto, tree: CellSource, node: NodeIndex): string {
   const cell = tree.cell(node)
-  cell.treeHash ??= keyString(
-    isLeaf(node)
-      ? leafHash(crypto, node, cell.bytes)
-      : parentHashOf(crypto, cell.bytes, [
-          treeHashKey(crypto, tree, left(node)),
-          treeHashKey(crypto, tree, right(node)),
-        ]),
-  )
+  cell.treeHash ??= keyString(nodeHash(crypto, tree, node, cell.bytes))
   return cell.treeHash
+}
+
+function nodeHash(
+  crypto: MlsCrypto,
+  tree: CellSource,
+  node: NodeIndex,
+  bytes: Uint8Array | undefined,
+): Uint8Array {
+  if (isLeaf(node)) {
+    return bytes === undefined ? blankLeafHash(crypto, node) : leafHash(crypto, node, bytes)
+  }
+  const leftHash = treeHashKey(crypto, tree, left(node))
+  const rightHash = treeHashKey(crypto, tree, right(node))
+  return bytes === undefined
+    ? blankParentHash(crypto, leftHash, rightHash)
+    : parentHashOf(crypto, bytes, [leftHash, rightHash])
 }
 
 /** The tree hash of the whole tree, in parts. Yields between two that were not remembered. */
@@ -137,6 +146,33 @@ const encodeParentInput: Encoder<{
 function writeOptional(writer: Writer, bytes: Uint8Array | undefined): void {
   writer.u8(bytes === undefined ? 0 : 1)
   if (bytes !== undefined) writer.fixed(bytes)
+}
+
+/** Of blank nodes 64 KB can hold 60,000: their inputs are always written in the same place. */
+const blankLeafInput = new Writer()
+const blankParentInput = new Writer(256)
+let blankLeafView = blankLeafInput.view()
+let blankParentView = blankParentInput.view()
+
+function blankLeafHash(crypto: MlsCrypto, node: NodeIndex): Uint8Array {
+  const writer = blankLeafInput
+  writer.clear()
+  writer.u8(nodeTypes.leaf)
+  writer.u32(nodeToLeaf(node))
+  writer.u8(0)
+  if (blankLeafView.length !== writer.length) blankLeafView = writer.view()
+  return crypto.hash(blankLeafView)
+}
+
+function blankParentHash(crypto: MlsCrypto, leftHash: string, rightHash: string): Uint8Array {
+  const writer = blankParentInput
+  writer.clear()
+  writer.u8(nodeTypes.parent)
+  writer.u8(0)
+  writer.opaqueKey(leftHash)
+  writer.opaqueKey(rightHash)
+  if (blankParentView.length !== writer.length) blankParentView = writer.view()
+  return crypto.hash(blankParentView)
 }
 
 function withoutLeaves(

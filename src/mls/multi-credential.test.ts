@@ -185,6 +185,30 @@ test("a service that is a class is asked all that it answers", async () => {
   expect(Object.keys(multiCredentialService(inner, both))).toEqual(["validate"])
 })
 
+test("what many members have alike is compared once", async () => {
+  const { leaf, bindings } = await scene()
+  let asked = 0
+  const cipherSuites = new Proxy([1, 2], {
+    get(target, name) {
+      if (name === "includes") asked++
+      return Reflect.get(target, name) as unknown
+    },
+  })
+  const { keyPackage } = await generateKeyPackage(crypto1, {
+    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+    signatureKeyPair: leaf,
+    credential: multiCredential("multi", bindings),
+    capabilities: { ...capabilities, credentials: [1, credentialTypes.multi] },
+  })
+  const leafNode = {
+    ...keyPackage.leafNode,
+    capabilities: { ...keyPackage.leafNode.capabilities, cipherSuites },
+  }
+  const members = Array.from({ length: 50 }, (_, i) => ({ leafIndex: leafIndex(i), leafNode }))
+  expect(unsupportedMultiCredentials(members)).toEqual([])
+  expect(asked).toBe(2)
+})
+
 test("damaged bindings are refused", () => {
   const damaged: Credential = { kind: "unknown", type: credentialTypes.multi, data: bytes("0001") }
   expect(() => readMultiCredential(damaged)).toThrow(expect.objectContaining({ code: "decode" }))

@@ -134,12 +134,29 @@ export interface UnsupportedCredential {
  */
 export function unsupportedMultiCredentials(members: Iterable<Member>): UnsupportedCredential[] {
   const all = [...members]
+  // Nearly all members support the same, and bind credentials of the same types: what is the same is compared once.
+  const alike = new Map<string, Member[]>()
+  for (const member of all) {
+    const { cipherSuites, credentials } = member.leafNode.capabilities
+    const support = `${cipherSuites.join()}/${credentials.join()}`
+    const others = alike.get(support)
+    if (others === undefined) alike.set(support, [member])
+    else others.push(member)
+  }
+  const known = new Map<string, readonly LeafIndex[]>()
+  const unsupporting = (multi: MultiCredential): LeafIndex[] =>
+    [...alike.values()]
+      .filter(([one]) => one && !supportsBindings(one.leafNode.capabilities, multi))
+      .flatMap((group) => group.map(({ leafIndex }) => leafIndex))
+      .sort((a, b) => a - b)
   return all.flatMap(({ leafIndex: holder, leafNode }) => {
     const multi = readMultiCredential(leafNode.credential)
     if (multi === undefined) return []
-    return all
-      .filter((other) => !supportsBindings(other.leafNode.capabilities, multi))
-      .map(({ leafIndex: member }) => ({ holder, member }))
+    const types = multi.bindings.map((each) => [each.cipherSuite, credentialType(each.credential)])
+    const demand = `${multi.kind} ${types.join(" ")}`
+    const found = known.get(demand) ?? unsupporting(multi)
+    known.set(demand, found)
+    return found.map((member) => ({ holder, member }))
   })
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { GroupSummary } from "../marmot/engine-types.ts"
+import { openMemoryStore } from "../store/index.ts"
 import { Draft } from "./draft.ts"
 import { Invites, inviteIdOf, mayReplace, mayReplaceLater } from "./invites.ts"
 
@@ -80,4 +81,29 @@ test("an invitation is newer than the copy if it was sent after the one that was
   draft.settle()
   expect(isNewer(100)).toBe(false)
   expect(isNewer(101)).toBe(true)
+})
+
+test("of an invitation that was answered, what the group is called and who is in it is forgotten", async () => {
+  const store = await openMemoryStore()
+  const invites = new Invites()
+  const { welcome, preview, ...rest } = invitation(1, "ada")
+  const secret = { ...preview, name: "Warren", description: "Under the hill", members: ["bo"] }
+  const step = async (work: (draft: Draft) => void) => {
+    const draft = new Draft(0)
+    work(draft)
+    await store.batch(draft.ops)
+    draft.settle()
+  }
+  const stored = async () => {
+    const rows = await store.range("invites", "self")
+    return rows.map(({ value }) => new TextDecoder().decode(value)).join()
+  }
+  await step((draft) => invites.add(draft, { welcome, preview: secret, ...rest }))
+  expect(await stored()).toContain("Warren")
+  await step((draft) => invites.decide(draft, inviteIdOf(welcome), "declined"))
+  expect(await stored()).not.toMatch(/Warren|Under the hill|"bo"/)
+  const again = new Invites()
+  await again.load(store)
+  expect(again.has(new Draft(0), inviteIdOf(welcome))).toBe(true)
+  await store.close()
 })

@@ -16,6 +16,7 @@ export interface InviteRecord {
   /** Base64; gone once the user has decided. */
   readonly welcome: string | undefined
   readonly keyPackageRef: string
+  /** Once the user has decided, the group's id and the inviter only: the rest goes with the group. */
   readonly preview: WelcomePreview
   /** The epoch that one would join. */
   readonly epoch: number
@@ -128,8 +129,11 @@ export class Invites {
     draft.change({ topic: "invites" })
   }
 
+  /** What remembers it from now on says no more of the group than its id, and who invited. */
   decide(draft: Draft, inviteId: string, state: "accepted" | "declined"): void {
-    this.#records.put(draft, { ...this.require(inviteId, draft), state, welcome: undefined })
+    const record = this.require(inviteId, draft)
+    const preview = withoutContent(record.preview)
+    this.#records.put(draft, { ...record, preview, state, welcome: undefined })
     draft.change({ topic: "invites" })
   }
 
@@ -148,3 +152,13 @@ export class Invites {
     return new Set(open.map(({ keyPackageRef }) => keyPackageRef))
   }
 }
+
+const withoutContent = ({ groupId, inviter }: WelcomePreview): WelcomePreview => ({
+  groupId,
+  inviter,
+  name: "",
+  description: "",
+  members: [],
+  admins: [],
+  relays: [],
+})

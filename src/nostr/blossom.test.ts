@@ -140,6 +140,28 @@ describe("answers that are not believed", () => {
     expect(await codeOf(client([url]).download({ ...download, servers: [url] }))).toBe(code)
   })
 
+  test("a server that sends a byte now and then is given up, and the next one asked", async () => {
+    let time = 0
+    let pieces = 0
+    const drips = await strange((request, response) => {
+      const drip = setInterval(() => {
+        // As if each took 25 seconds.
+        time += 25_000
+        if (++pieces > 50) clearInterval(drip)
+        else response.write("x")
+      }, 5)
+      response.writeHead(200).on("close", () => clearInterval(drip))
+      request.resume()
+    })
+    const honest = await strange((_, response) => response.end(blob))
+    const blossom = client([drips, honest], { now: () => time })
+    expect(await codeOf(blossom.upload({ ...upload, servers: [drips] }))).toBe("unreachable")
+    expect(pieces).toBeLessThan(50)
+    pieces = 0
+    expect(await blossom.download({ ...download, servers: [drips, honest] })).toEqual(blob)
+    expect(pieces).toBeLessThan(50)
+  })
+
   test("a server that falls silent is given up", async () => {
     const url = await strange((_, response) => void response.writeHead(200).write("begin"))
     const timers = {

@@ -12,11 +12,12 @@ const AUTHORIZATION_KIND = 24242
 const AUTHORIZATION_LIFE = 600
 const MAX_DESCRIPTOR = 16 * 1024
 const MAX_LOCATOR = 2_048
-/** Until the first byte of an answer; an upload gets a minute more for each MiB. */
+/** Until the first byte of an answer; what is sent or received gets a minute more for each MiB. */
 const ANSWER_MS = 30_000
 /** Between two pieces of a body. */
 const STALL_MS = 30_000
-const UPLOAD_MS_PER_MIB = 60_000
+/** Whoever is slower than this, there or back, is not waited for: others want their turn. */
+const MS_PER_MIB = 60_000
 const MIB = 1024 * 1024
 
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>
@@ -109,7 +110,7 @@ export class Blossom {
     server: string,
     { blob, hash, secretKey }: Omit<Upload, "servers"> & { readonly hash: string },
   ): Promise<{ readonly url: string }> {
-    const allowed = ANSWER_MS + Math.ceil(blob.length / MIB) * UPLOAD_MS_PER_MIB
+    const allowed = ANSWER_MS + Math.ceil(blob.length / MIB) * MS_PER_MIB
     const { response, stop } = await this.#request(`${rootOf(server)}/upload`, allowed, {
       method: "PUT",
       headers: {
@@ -179,12 +180,15 @@ export class Blossom {
     if (reader === undefined) return new Uint8Array()
     const chunks: Uint8Array[] = []
     let size = 0
+    const { now } = this.#options
+    const start = now()
     try {
       for (;;) {
         const { done, value } = await this.#inTime(reader.read())
         if (done) return joined(chunks, size)
         size += value.length
         if (size > maxBytes) throw tooLarge()
+        if (now() - start > ANSWER_MS + (size / MIB) * MS_PER_MIB) throw tooSlow()
         chunks.push(value)
         onProgress?.(size, Number.isNaN(announced) ? undefined : announced)
       }
@@ -275,6 +279,8 @@ function refusal({ status }: Response): BlossomError {
   if (status === 413) return new BlossomError("too_large", "the file is too large for the server")
   return new BlossomError("refused", `the media server refused (${status})`)
 }
+
+const tooSlow = () => new BlossomError("unreachable", "the media server is too slow")
 
 const tooLarge = () => new BlossomError("too_large", "the file is too large")
 

@@ -151,6 +151,33 @@ describe("answers", () => {
     expect(outbox.get(none.id)).toBeDefined()
     outbox.close()
   })
+
+  test("giving up is done again if it could not be stored", async () => {
+    let now = 0
+    let isFull = false
+    const store = await openMemoryStore()
+    const full: Store = {
+      range: (...args) => store.range(...args),
+      get: (...args) => store.get(...args),
+      close: () => store.close(),
+      destroy: () => store.destroy(),
+      batch: (ops) => (isFull ? Promise.reject(new Error("full")) : store.batch(ops)),
+    }
+    const pool = new FakePool()
+    pool.answer = (url) => (url === A ? accepted : unanswered)
+    const { outbox, mailbox } = await open(full, pool, () => now)
+    const event = someEvent()
+    await mailbox.run((draft) => outbox.add(draft, entry(event, [A, B])))
+    await until(() => outbox.get(event.id)?.acceptedAt !== undefined)
+    isFull = true
+    now += 2 * FANOUT_MS
+    outbox.wakeAll()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(outbox.get(event.id)).toBeDefined()
+    isFull = false
+    await until(() => outbox.get(event.id) === undefined)
+    outbox.close()
+  })
 })
 
 /** Two events, one of which all refuse; A knows both from the start, B cannot be reached in the first run. */

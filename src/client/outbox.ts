@@ -36,6 +36,9 @@ export interface Publication {
 export const FANOUT_MS = 24 * 3_600_000
 const STUCK_MS = 120_000
 
+/** A full disk, say. */
+const EXPIRY_RETRY_MS = 5_000
+
 const MAX_WRITTEN = 1_024
 
 /** Told of each answer, in the step that stores it. */
@@ -233,7 +236,11 @@ export class Outbox {
     const expired = { state: "refused", message: "not reached in time" } as const
     void this.#mailbox
       .run((draft) => this.#record(draft, eventId, url, expired))
-      .catch((error: unknown) => this.#world.log("an expiry was not stored", error))
+      .catch((error: unknown) => {
+        this.#world.log("an expiry was not stored", error)
+        // The lane has forgotten it, and nobody has been told.
+        this.#world.timers.setTimeout(() => this.#dispatch(publication), EXPIRY_RETRY_MS)
+      })
     return false
   }
 

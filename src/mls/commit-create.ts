@@ -1,7 +1,7 @@
 // RFC 9420 §12.4: a member creates a commit.
 
 import { type AppliedProposals, type EarlierAttempts, applyProposals } from "./apply-proposals.ts"
-import { ownStretch } from "./batches.ts"
+import { inTurns, ownStretch } from "./batches.ts"
 import { bytesToHex } from "./bytes.ts"
 import { buildCommit } from "./commit-build.ts"
 import { summarize } from "./commit-summary.ts"
@@ -25,15 +25,17 @@ import {
   sortProposals,
   validateMemberList,
 } from "./proposals.ts"
+import type { PreSharedKeyId } from "./psk.ts"
 import { proposalTypes } from "./registry.ts"
 import { selectProposals } from "./select-proposals.ts"
 import { pruneTreePrivate } from "./tree-private.ts"
 import { pathSecretFor } from "./treekem.ts"
+import { leafChecksInTree } from "./validate-leaf.ts"
 
 /**
  * A commit of proposals by value and by reference, with a path where §12.4 requires one. Nothing changes until
  * the caller takes `next`. Throws `MlsError` `group_reinitialised`, `unknown_proposal`, `psk_unknown`,
- * `safe_aad`, or the code of a rule that the proposals break (§12.2).
+ * `safe_aad`, `sending_limit` for a PrivateMessage, or the code of a rule that the proposals break (§12.2).
  */
 export async function createCommit(
   ctx: MlsContext,
@@ -156,5 +158,20 @@ async function collect(
   if (options.proposalRefs !== "all") return attempt(options.proposalRefs ?? [])
   // There may be as many attempts as proposals, and others' may be Adds by the hundred.
   const earlier: EarlierAttempts = { signatures: new Map(), authenticated: new Map() }
-  return selectProposals([...state.proposals.values()], (refs) => attempt(refs, earlier))
+  const asked = new Map<PreSharedKeyId, Promise<unknown>>()
+  const lookUp = (id: PreSharedKeyId) => {
+    const answer = asked.get(id) ?? resolvePsks(ctx, [id], state)
+    asked.set(id, answer)
+    return answer
+  }
+  return selectProposals([...state.proposals.values()], async (refs) => {
+    const collected = await attempt(refs, earlier)
+    // What is asked of the commit as a whole would otherwise be refused when nothing can be left out any more.
+    if (refs.length > 0) {
+      const { list, applied } = collected
+      await Promise.all(list.psks.map(lookUp))
+      await inTurns(leafChecksInTree(applied.tree, applied.touched))
+    }
+    return collected
+  })
 }

@@ -5,10 +5,13 @@ import { expect, test } from "vitest"
 import { bytesToHex } from "./bytes.ts"
 import { createCommit } from "./commit-create.ts"
 import { MlsError } from "./error.ts"
-import { groupOf, keyPackageOf, testContext } from "./group.fixture.ts"
+import { add, groupOf, keyPackageOf, testContext } from "./group.fixture.ts"
 import type { CachedProposal, MlsContext } from "./group-types.ts"
+import { leafNodeOf } from "./group.ts"
+import type { Proposal } from "./proposal-codec.ts"
 import { proposalTypes, senderTypes } from "./registry.ts"
 import { selectProposals } from "./select-proposals.ts"
+import { leafIndex } from "./tree-math.ts"
 
 /** Removes; `ref` and the leaf that is removed tell them apart. */
 const cachedOf = (leaves: readonly number[]): CachedProposal[] =>
@@ -102,4 +105,41 @@ test("what attempts share is verified once, and asked about once", async () => {
   expect(made.summary.proposals.map(({ ref }) => ref?.[0])).toEqual([1, 2, 4, 5, 8, 10, 11])
   expect(verified).toBe(24)
   expect(asked).toBe(8)
+})
+
+test("a PSK that is not known and a leaf with a member's key are left out: either kept every commit from being made", async () => {
+  const ctx = await testContext("webcrypto")
+  const { crypto } = ctx
+  const [alice] = await groupOf(ctx, ["alice", "bob"])
+  if (alice === undefined) throw new Error("no group")
+  const { encryptionKey } = leafNodeOf(alice, leafIndex(1))
+  const pairs = [
+    await crypto.generateKemKeyPair(),
+    { publicKey: encryptionKey, privateKey: new Uint8Array(32) },
+  ]
+  const generateKemKeyPair = async () => pairs.shift() ?? crypto.generateKemKeyPair()
+  const taking = await keyPackageOf({ ...crypto, generateKemKeyPair }, "mallory")
+  expect(taking.keyPackage.leafNode.encryptionKey).toEqual(encryptionKey)
+  const psk = { kind: "external", pskId: new Uint8Array(1), pskNonce: new Uint8Array(32) } as const
+  const offered: Proposal[] = [
+    add(taking),
+    add(await keyPackageOf(crypto, "carol")),
+    { proposalType: proposalTypes.psk, psk },
+  ]
+  const committed = async (which: readonly number[]) => {
+    const cached = which.map((i): [string, CachedProposal] => {
+      const ref = Uint8Array.of(i)
+      const proposal = offered[i] ?? add(taking)
+      return [
+        bytesToHex(ref),
+        { ref, proposal, sender: { senderType: senderTypes.newMemberProposal } },
+      ]
+    })
+    const state = { ...alice, proposals: new Map(cached) }
+    const { summary } = await createCommit(ctx, state, { proposalRefs: "all" })
+    return summary.proposals.map(({ ref }) => ref?.[0])
+  }
+  expect(await committed([0])).toEqual([])
+  expect(await committed([2])).toEqual([])
+  expect(await committed([0, 1, 2])).toEqual([1])
 })

@@ -99,6 +99,18 @@ describe("SafeExportSecret", () => {
     expect(hex(safeExportSecret(ctx.crypto, next, 0x8001).secret)).not.toBe(hex(first.secret))
   })
 
+  test("what was exported is the caller's to overwrite, whatever was exported before", async () => {
+    const ctx = await testContext("noble")
+    const [state] = await groupOf(ctx, ["a"])
+    if (state === undefined) throw new Error("a member")
+    // Beside the leaf that was taken, the other's secret is there as it is.
+    const after = safeExportSecret(ctx.crypto, state, 0x8000).state
+    const { secret } = safeExportSecret(ctx.crypto, after, 0x8001)
+    const copy = secret.slice()
+    secret.fill(0)
+    expect(safeExportSecret(ctx.crypto, after, 0x8001).secret).toEqual(copy)
+  })
+
   test("it is the leaf of a tree of 2^16 leaves under application_export", async () => {
     const { crypto } = await testContext("noble")
     const epochSecret = new Uint8Array(32).fill(9)

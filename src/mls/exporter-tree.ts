@@ -43,7 +43,8 @@ export function exportFromTree(
       `the secret of component ${componentId} was exported`,
     )
   }
-  return { secret, tree: { subtrees } }
+  // An older tree may still hold it: what the caller was given is its own, to overwrite.
+  return { secret: secret.slice(), tree: { subtrees } }
 }
 
 /** The stored form, nodes in ascending order. Secret. */

@@ -1,7 +1,7 @@
 // RFC 9420 §12.4.3.2: external commits, good ones and ones that break each rule.
 
 import { beforeAll, describe, expect, test } from "vitest"
-import { appDataDictionary } from "./app-data.ts"
+import { appDataDictionary, appDataExtension, componentIds, encodeSafeAad } from "./app-data.ts"
 import { createCommit } from "./commit-create.ts"
 import { joinByExternalCommit } from "./external.ts"
 import {
@@ -12,6 +12,7 @@ import {
   capabilities,
   codeOf,
   forgeExternalCommit,
+  forgeMessage,
   groupOf,
   testContext,
 } from "./group.fixture.ts"
@@ -165,6 +166,25 @@ describe.each(backends)("external commits, %s", (backend: Backend) => {
     )
     expect(await offer(leaving.message)).toBe("nothing thrown")
     expect(await offer(groupInfo)).toBe("self_remove_encrypted")
+  })
+
+  test("safe_aad: a SelfRemove that members refuse is not committed: none of them could follow", async () => {
+    const dictionary = appDataExtension(new Map([[componentIds.safeAad, new Uint8Array(1)]]))
+    const [leaver] = await groupOf(ctx, ["leaver"], [dictionary])
+    if (leaver === undefined) throw new Error("no group")
+    const safeAad = encodeSafeAad([])
+    const body = { contentType: contentTypes.proposal, proposal: selfRemove } as const
+    const info = await exportGroupInfo(ctx, leaver, all)
+    const answers = async (authenticatedData: Uint8Array) => {
+      const message = await forgeMessage(ctx, leaver, { body, authenticatedData })
+      const offered = { groupInfo: info, authenticatedData: safeAad, selfRemoves: [message] }
+      return [
+        await codeOf(() => processMessage(ctx, leaver, message)),
+        await codeOf(() => joinByExternalCommit(ctx, { ...joining, ...offered })),
+      ]
+    }
+    expect(await answers(new Uint8Array())).toEqual(["safe_aad", "safe_aad"])
+    expect(await answers(safeAad)).toEqual(["nothing thrown", "nothing thrown"])
   })
 
   test("external_init_missing and external_init_multiple", async () => {

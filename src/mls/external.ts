@@ -1,5 +1,6 @@
 // RFC 9420 §12.4.3.2: joining by an external commit.
 
+import { requireSafeAad } from "./app-data.ts"
 import { applyProposals } from "./apply-proposals.ts"
 import { bytesToHex } from "./bytes.ts"
 import { buildCommit } from "./commit-build.ts"
@@ -145,6 +146,8 @@ async function readSelfRemoves(
     const authenticated = { wireFormat: message.wireFormat, content, auth }
     requireSameEpoch(base, content)
     await verifyContent(ctx, base, authenticated)
+    // As members do, who would not know the proposal otherwise.
+    requireSafeAad(base.groupContext.extensions, content.authenticatedData)
     if (content.contentType !== contentTypes.proposal) {
       throw new MlsError("external_commit_type", "not a proposal", "12.4.3.2")
     }

@@ -39,7 +39,7 @@ import { type Member, createTree, leafNode, nonBlankLeaves } from "./tree.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 
 const MAX_CACHED_PROPOSALS = 1000
-/** What `processMessage` looks at, unless it is told otherwise. */
+/** Bytes of the largest message that `processMessage` looks at, unless it is told otherwise. */
 const MAX_MESSAGE_SIZE = 2 ** 26
 
 /**
@@ -142,7 +142,8 @@ export async function createUpdateProposal(
 }
 
 /**
- * An application message to the group, as a PrivateMessage. Throws `MlsError` `group_reinitialised`, `safe_aad`,
+ * An application message to the group, as a PrivateMessage. The next one is made from the state that comes with it: two
+ * made from one state, also at the same time, have one key. Throws `MlsError` `group_reinitialised`, `safe_aad`,
  * `sending_limit`, or `proposals_pending` unless the context says otherwise.
  */
 export async function encryptApplication(
@@ -156,15 +157,22 @@ export async function encryptApplication(
   if (ctx.commitBeforeSending !== false && state.proposals.size > 0) {
     throw new MlsError("proposals_pending", "there are proposals to commit first", "12.4")
   }
-  if (data.length > (ctx.limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
-    throw new MlsError("sending_limit", `a message of ${data.length} bytes`, "15.2")
-  }
+  requireSendingSize(ctx, data)
   const content = await signAsMember(ctx, state, {
     body: { contentType: contentTypes.application, applicationData: data },
     wireFormat: wireFormats.privateMessage,
     authenticatedData: options.authenticatedData,
   })
-  return protect(ctx, state, content, options.padding)
+  const sent = await protect(ctx, state, content, options.padding)
+  // With its padding, signature and tags: whoever has the same limit would not look at a larger one.
+  requireSendingSize(ctx, sent.message)
+  return sent
+}
+
+function requireSendingSize({ limits }: MlsContext, bytes: Uint8Array): void {
+  if (bytes.length > (limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
+    throw new MlsError("sending_limit", `a message of ${bytes.length} bytes`, "15.2")
+  }
 }
 
 /** `MLS-Exporter` (§8.5) of the state's epoch; `length` in bytes. */

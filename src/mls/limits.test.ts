@@ -88,6 +88,13 @@ test("sending_limit: so many messages in an epoch, and of such a length; a commi
   await encryptApplication(ctx, next, data)
   const long = new Uint8Array(5001)
   expect(await codeOf(() => encryptApplication(ctx, next, long))).toBe("sending_limit")
+  // What is sent at all, others with the same limit look at.
+  const sending = (length: number, padding: number) =>
+    encryptApplication(ctx, a, new Uint8Array(length), { padding })
+  expect(await codeOf(() => sending(5000, 0))).toBe("sending_limit")
+  expect(await codeOf(() => sending(4000, 1000))).toBe("sending_limit")
+  const large = await sending(4700, 100)
+  expect((await processMessage(ctx, b, large.message)).kind).toBe("application")
 })
 
 test("leaf_lifetime_too_long: at founding, adding, joining and inspecting, of every leaf that came in a KeyPackage", async () => {

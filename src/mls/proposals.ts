@@ -55,8 +55,8 @@ export function resolveProposals(
 }
 
 /**
- * Sorts proposals by kind. Throws `MlsError` `update_sender`, `self_remove_by_value`, `self_remove_sender` or
- * `app_data_before_extensions`.
+ * Sorts proposals by kind. Throws `MlsError` `update_sender`, `self_remove_by_value`, `self_remove_sender`,
+ * `app_data_before_extensions`, or `invalid_index` for a Remove of what is no leaf of any tree.
  */
 export function sortProposals(
   committed: readonly (CommittedProposal & { readonly own?: OwnUpdate })[],
@@ -97,9 +97,12 @@ export function sortProposals(
       case proposalTypes.psk:
         list.psks.push(proposal.psk)
         break
-      case proposalTypes.reinit:
-        list.reInits.push(proposal)
+      case proposalTypes.reinit: {
+        // The state keeps it, in memory as it is stored.
+        const { groupId, version, cipherSuite, extensions } = proposal
+        list.reInits.push({ groupId, version, cipherSuite, extensions })
         break
+      }
       case proposalTypes.externalInit:
         list.externalInits.push(proposal.kemOutput)
         break

@@ -19,7 +19,7 @@ import {
   testContext,
 } from "./group.fixture.ts"
 import type { AuthenticationService, GroupState, MlsContext } from "./group-types.ts"
-import { createGroup } from "./group.ts"
+import { createGroup, createUpdateProposal } from "./group.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
 import { processMessage } from "./process.ts"
 import type { Proposal } from "./proposal-codec.ts"
@@ -154,9 +154,24 @@ describe.each(backends)("proposals from outside, %s", (backend: Backend) => {
       expect(await codeOf(() => founding(refusing({})))).toBe("nothing thrown")
     })
     test("credential_successor, for a path and for an Update", async () => {
-      const auth = refusing({ validSuccessor: () => false })
+      const refusingOf = (kind: "commit" | "update") =>
+        refusing({ validSuccessor: (_current, next) => next.source.kind !== kind })
+      const ofPaths = refusingOf("commit")
+      const ofUpdates = refusingOf("update")
+      const answers = async (on: MlsContext, state: GroupState, commit: Uint8Array) =>
+        codeOf(() => processMessage(on, state, commit))
       const { commit } = await createCommit(ctx, bad)
-      expect(await codeOf(() => processMessage(auth, judge, commit))).toBe("credential_successor")
+      expect(await answers(ofPaths, judge, commit)).toBe("credential_successor")
+      expect(await answers(ofUpdates, judge, commit)).toBe("nothing thrown")
+      const renewing = await createUpdateProposal(ctx, judge)
+      const pending = await afterProposal(ctx, bad, renewing.message)
+      const options = { proposalRefs: [renewing.ref] }
+      expect(await codeOf(() => createCommit(ofUpdates, pending, options))).toBe(
+        "credential_successor",
+      )
+      const taken = await createCommit(ctx, pending, options)
+      expect(await answers(ofUpdates, renewing.state, taken.commit)).toBe("credential_successor")
+      expect(await answers(refusing({}), renewing.state, taken.commit)).toBe("nothing thrown")
     })
   })
 })

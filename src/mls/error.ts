@@ -148,7 +148,7 @@ export type MlsErrorCode =
   | "extension_unsupported"
   /** Required capabilities that some member does not have (§11.1). */
   | "required_capabilities"
-  /** An extension twice in one list, or in an object where it has no place (§13.4). */
+  /** An extension in an object where it has no place (§13.4, §17.3). */
   | "extension_misplaced"
   /** A proposal of a type that an external sender may not send (§12.1.8). */
   | "external_proposal_type"

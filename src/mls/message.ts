@@ -93,7 +93,7 @@ export function encodeMlsMessage(message: MlsMessage): Uint8Array {
   return encode(encodeMessage, message, sizeHint(message))
 }
 
-/** Throws `MlsError` `decode` or `unsupported`. */
+/** Throws `MlsError` `decode`, `unsupported`, `extension_duplicate`, or `invalid_index` for a sender that is no leaf of any tree. */
 export function decodeMlsMessage(bytes: Uint8Array): MlsMessage {
   return decode(decodeMessage, bytes)
 }

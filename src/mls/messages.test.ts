@@ -17,7 +17,7 @@ import {
 } from "./group.fixture.ts"
 import { encryptApplication, exportSecret } from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
-import { encodeMlsMessage } from "./message.ts"
+import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { peekMessage } from "./peek.ts"
 import { processMessage } from "./process.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
@@ -213,5 +213,9 @@ describe.each(backends)("messages, %s", (backend: Backend) => {
     expect(await codeOf(() => peekMessage(new Uint8Array([0, 1, 0, 9])))).toBe("unsupported")
     expect(await codeOf(() => peekMessage(new Uint8Array([0, 2, 0, 1])))).toBe("unsupported")
     expect(await codeOf(() => peekMessage(commit.subarray(0, 20)))).toBe("decode")
+    // The first byte of the sender's leaf: behind version, wire format, group, epoch and sender type.
+    const beyond = commit.with(2 + 2 + 1 + groupId.length + 8 + 1, 0xff)
+    expect(await codeOf(() => peekMessage(beyond))).toBe("invalid_index")
+    expect(await codeOf(() => decodeMlsMessage(beyond))).toBe("invalid_index")
   })
 })

@@ -8,7 +8,7 @@ import { leafIndex } from "./tree-math.ts"
 
 /**
  * Reads the head of an MLSMessage and nothing behind it: whose it is, not whether it is well-formed or genuine.
- * Throws `MlsError` `decode` or `unsupported`.
+ * Throws `MlsError` `decode`, `unsupported`, or `invalid_index` for a sender that is no leaf of any tree.
  */
 export function peekMessage(bytes: Uint8Array): PeekedMessage {
   const reader = new Reader(bytes)

@@ -13,7 +13,7 @@ import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registr
 /** Bytes of the largest message that is looked at, unless the caller says otherwise. */
 const MAX_MESSAGE_SIZE = 64 * 2 ** 20
 
-/** Throws `MlsError` `unexpected_message` above the size limit, `decode` or `unsupported`. */
+/** Throws `MlsError` `unexpected_message` above the size limit, or as `decodeMlsMessage`. */
 export function readMessage(ctx: MlsContext, bytes: Uint8Array): MlsMessage {
   if (bytes.length > (ctx.limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
     throw new MlsError("unexpected_message", `a message of ${bytes.length} bytes`)

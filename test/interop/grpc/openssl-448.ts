@@ -1,4 +1,4 @@
-// RFC 8032 §5.2, RFC 7748 §5 on Node's OpenSSL: a caller's back end for the suites 0x0004 and 0x0006. noble takes twenty
+// RFC 8032 §5.2, RFC 7748 §5 on Node's OpenSSL: a caller's back end for the suites 0x0004 and 0x0006. noble verifies twelve
 // times as long, and the official runner gives a call 120 seconds, in which hundreds of members may wait for one process.
 
 import {

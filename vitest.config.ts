@@ -1,9 +1,13 @@
 import { defineConfig } from "vitest/config"
 
+/** What comes in the end may come late on a busy machine: no test is about how soon. */
+const patient = { poll: { timeout: 30_000 } }
+
 const unit = {
   testTimeout: 60_000,
   // Hooks do the work that tests share.
   hookTimeout: 60_000,
+  expect: patient,
 }
 
 /**
@@ -64,6 +68,7 @@ export default defineConfig({
           testTimeout: 600_000,
           // Hooks start browsers.
           hookTimeout: 60_000,
+          expect: patient,
           fileParallelism: false,
         },
       },

@@ -67,6 +67,9 @@ test("an invitation names the group, the inviter and the members", async () => {
 })
 
 test("both talk, and chatting asks the extension nothing", async () => {
+  // What joining asks: the invitation's two layers, and a KeyPackage in place of the one that it used.
+  await expect.poll(() => extension.prompts.get("signEvent 30443")).toBe(2)
+  expect(extension.prompts.get("nip44.decrypt")).toBe(2)
   const before = extension.total
   await alice.send("Hello Bob, shall we meet at seven?")
   await bob.sees("Hello Bob, shall we meet at seven?")

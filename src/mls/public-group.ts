@@ -77,10 +77,11 @@ export async function verifyPublicGroup(
     throw new MlsError("ratchet_tree_missing", "no ratchet tree was given", "12.4.3.3")
   }
   const tree = await inTurns(ratchetTreeDecoding(data, limits?.maxLeaves))
-  const signer = leafIndex(groupInfo.signer)
-  const signerLeaf = leafNode(tree, signer)
+  // Any uint32, also one that is no leaf of any tree.
+  const isLeaf = groupInfo.signer < tree.nLeaves
+  const signerLeaf = isLeaf ? leafNode(tree, leafIndex(groupInfo.signer)) : undefined
   if (signerLeaf === undefined) {
-    throw new MlsError("group_info_signer", `leaf ${signer} is no member`, "12.4.3.1")
+    throw new MlsError("group_info_signer", `leaf ${groupInfo.signer} is no member`, "12.4.3.1")
   }
   await verifyGroupInfo(crypto, groupInfo, signerLeaf.signatureKey)
   const { groupId, extensions: groupExtensions, treeHash } = groupContext
@@ -92,7 +93,7 @@ export async function verifyPublicGroup(
       await ctx.auth?.validate(credential, signatureKey, undefined)
     }),
   )
-  return { tree, signer }
+  return { tree, signer: leafIndex(groupInfo.signer) }
 }
 
 async function authenticateAll(ctx: MlsContext, tree: RatchetTree, work: LongWork): Promise<void> {

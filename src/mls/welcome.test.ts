@@ -21,7 +21,7 @@ import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { type PreSharedKeyId, pskSecret } from "./psk.ts"
 import { encodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { proposalTypes, wireFormats } from "./registry.ts"
-import { leafIndex } from "./tree-math.ts"
+import { type LeafIndex, leafIndex } from "./tree-math.ts"
 import { joinGroup, welcomeRefs } from "./welcome.ts"
 
 describe.each(backends)("welcome, %s", (backend: Backend) => {
@@ -157,9 +157,11 @@ describe.each(backends)("welcome, %s", (backend: Backend) => {
     expect(await join(await forged({ next: { ...next, signaturePrivateKey } }))).toBe(
       "group_info_signature",
     )
-    expect(await join(await forged({ next: { ...next, ownLeafIndex: leafIndex(3) } }))).toBe(
-      "group_info_signer",
-    )
+    for (const ownLeafIndex of [leafIndex(3), (2 ** 32 - 1) as LeafIndex]) {
+      expect(await join(await forged({ next: { ...next, ownLeafIndex } }))).toBe(
+        "group_info_signer",
+      )
+    }
   })
   test("own_leaf_missing", async () => {
     const other = await keyPackageOf(ctx.crypto, "other")

@@ -43,12 +43,21 @@ export interface NewEpoch {
   readonly pskSecret: Uint8Array
 }
 
-/** §12.4.1: what the path is encrypted under: all of the next GroupContext but its transcript hash. */
+/** §8.1: "uint64 epoch". Whoever founds a group or shows it to others says which epoch it is in. */
+const LAST_EPOCH = 2n ** 64n - 1n
+
+/**
+ * §12.4.1: what the path is encrypted under: all of the next GroupContext but its transcript hash. Throws `MlsError`
+ * `unsupported` after the last epoch.
+ */
 export async function provisionalContext(
   ctx: MlsContext,
   current: GroupContext,
   next: { readonly tree: RatchetTree; readonly extensions: readonly Extension[] },
 ): Promise<GroupContext> {
+  if (current.epoch >= LAST_EPOCH) {
+    throw new MlsError("unsupported", "the group is in the last epoch that there can be", "8.1")
+  }
   return {
     ...current,
     epoch: current.epoch + 1n,

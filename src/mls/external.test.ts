@@ -245,6 +245,12 @@ describe.each(backends)("external commits, %s", (backend: Backend) => {
     expect(await verdict([zeros])).toBe("aead_failed")
   })
 
+  test("unsupported: a group that says that it is in the last epoch", async () => {
+    const groupContext = { ...inside.groupContext, epoch: 2n ** 64n - 1n }
+    const info = await exportGroupInfo(ctx, { ...inside, groupContext }, all)
+    const offered = { ...joining, groupInfo: info }
+    expect(await codeOf(() => joinByExternalCommit(ctx, offered))).toBe("unsupported")
+  })
   test("external_pub_missing, ratchet_tree_missing, unexpected_message", async () => {
     const using = async (bytes: Uint8Array) =>
       codeOf(() => joinByExternalCommit(ctx, { ...joining, groupInfo: bytes }))

@@ -128,6 +128,30 @@ test("no more waits than there is room for, and the rest is read again", async (
   inbox.close()
 })
 
+test("what was read before a connection broke says nothing of what comes with the next one", async () => {
+  const event = wrapAt(1_700_000_000)
+  const stored = Array.from({ length: 300 }, (_, i) => ({
+    ...event,
+    id: i.toString(16).padStart(64, "0"),
+    created_at: event.created_at + i,
+  }))
+  let refuse = (_: Error) => {}
+  const question = new Promise<string>((_, reject) => (refuse = reject))
+  const { inbox, seen, asked, hears, ends } = await open(() => question, stored)
+  hears(event)
+  ends()
+  await until(() => asked() === 1 && inbox.pending === 2)
+  inbox.disconnected(RELAY)
+  refuse(new SignerError("undecryptable", "no"))
+  await until(() => inbox.pending === 0)
+  expect(inbox.isComplete(RELAY)).toBe(false)
+  stored.slice(100).forEach(hears)
+  ends()
+  await until(() => inbox.isComplete(RELAY))
+  expect(stored.every(({ id }) => seen.has(INBOX, id))).toBe(true)
+  inbox.close()
+})
+
 /** An MLSMessage with a Welcome for nobody. */
 const WELCOME = "AAEAAwABAAA="
 

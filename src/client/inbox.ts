@@ -50,9 +50,14 @@ export interface InboxOptions {
   progressed(): void
 }
 
-/** `completeAt` undefined: not everything could be read. */
-type Arrival =
-  { readonly event: NostrEvent } | { readonly completeAt: number | undefined; readonly url: string }
+/** All that a relay has stored came before this. `completeAt` undefined: not everything could be read. */
+interface Completion {
+  readonly completeAt: number | undefined
+  readonly url: string
+  readonly round: number
+}
+
+type Arrival = { readonly event: NostrEvent } | Completion
 
 /** What a relay has answered so far: how many, and how far back (Unix seconds). */
 interface Reading {
@@ -70,6 +75,8 @@ export class Inbox {
   readonly #complete = new Set<string>()
   /** By relay, from the question until all that it has stored was read. */
   readonly #readings = new Map<string, Reading>()
+  /** By relay, how often it was asked or cut off: what was read before says nothing of what is asked now. */
+  readonly #rounds = new Map<string, number>()
   /** Relays of which something was not taken for lack of room: they are read again when there is some. */
   readonly #overflown = new Set<string>()
   /** Something waits for the signer or for room among the invitations, and is not held here: relays are asked again. */
@@ -110,6 +117,15 @@ export class Inbox {
   disconnected(url: string): void {
     this.#complete.delete(url)
     this.#readings.delete(url)
+    this.#nextRound(url)
+  }
+
+  #nextRound(url: string): void {
+    this.#rounds.set(url, this.#round(url) + 1)
+  }
+
+  #round(url: string): number {
+    return this.#rounds.get(url) ?? 0
   }
 
   /** Listens on the account's inbox relays, as they are now. */
@@ -125,6 +141,7 @@ export class Inbox {
     const relays = this.#relays
     this.#complete.clear()
     this.#readings.clear()
+    for (const url of relays) this.#nextRound(url)
     const filters = (url: string) => this.#filters(url)
     if (this.#subscription !== undefined) this.#subscription.update({ relays, filters })
     else {
@@ -204,7 +221,7 @@ export class Inbox {
     // Asked anew meanwhile, or cut off: another end follows.
     if (this.#readings.get(url) !== reading) return
     this.#readings.delete(url)
-    this.#enqueue({ completeAt: isWhole ? at : undefined, url })
+    this.#enqueue({ completeAt: isWhole ? at : undefined, url, round: this.#round(url) })
   }
 
   /** Reads on, page by page, from what is there; whether that was all. */
@@ -265,7 +282,7 @@ export class Inbox {
     for (let next = this.#queue[0]; next !== undefined && !this.#closed; next = this.#queue[0]) {
       try {
         if ("event" in next) await this.#take(next.event)
-        else await this.#finished(next.url, next.completeAt)
+        else await this.#finished(next)
       } catch (error) {
         if (this.#isClosed()) break
         this.#options.world.log("a gift wrap was not processed", error)
@@ -347,13 +364,15 @@ export class Inbox {
     })
   }
 
-  async #finished(url: string, at: number | undefined): Promise<void> {
+  async #finished({ url, completeAt: at, round }: Completion): Promise<void> {
     const { mailbox, cursors } = this.#options
+    // Cut off or asked anew meanwhile: another end follows.
+    if (round !== this.#round(url)) return
     // What still waits for the signer, or had no room, keeps the range open.
     const isOpen = this.#attempts.size > 0 || this.#overflown.has(url) || this.#unheld
     await mailbox.run((draft) => {
       if (at !== undefined && !isOpen) cursors.advance(draft, { owner: INBOX, url }, at)
-      draft.swap(() => this.#complete.add(url))
+      draft.swap(() => round === this.#round(url) && this.#complete.add(url))
     })
   }
 

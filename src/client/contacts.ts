@@ -6,6 +6,7 @@ import type { PersonView } from "./api.ts"
 import type { Draft } from "./draft.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type { Timer, World } from "./ports.ts"
+import { oneLine } from "./one-line.ts"
 import { RecordMap } from "./record-map.ts"
 
 export interface Contact {
@@ -157,9 +158,7 @@ export function nameOf(content: string): string | undefined {
   for (const field of ["display_name", "name"]) {
     const value = profile[field]
     if (typeof value !== "string") continue
-    // Controls, and marks that turn the direction of the text around, have no place in a name.
-    const line = value.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\s]+/gu, " ")
-    const name = Array.from(line.trim()).slice(0, MAX_NAME).join("")
+    const name = Array.from(oneLine(value)).slice(0, MAX_NAME).join("")
     if (name !== "") return name
   }
   return undefined

@@ -20,6 +20,7 @@ import { webPictureName } from "./media-records.ts"
 import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
 import { isChatKind } from "./chat-kinds.ts"
+import { oneLine } from "./one-line.ts"
 import { timeOf } from "./timeline-records.ts"
 import type { RowChange, TimelineRecord } from "./timeline-records.ts"
 
@@ -142,7 +143,8 @@ function attachmentViews(rumor: Rumor): readonly AttachmentView[] {
   return rumor.tags.flatMap((tag, index) => {
     const reference = referenceOf(tag)
     if (reference === undefined) return []
-    const { filename, mediaType, dim } = reference
+    const { mediaType, dim } = reference
+    const filename = oneLine(reference.filename) || "file"
     return [{ index, filename, mediaType, size: sizeOf(dim) }]
   })
 }

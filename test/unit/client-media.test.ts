@@ -58,7 +58,7 @@ const picture = new Uint8Array(50_000).map((_, index) => (index * 7) % 256)
 const note = new TextEncoder().encode("a note that nobody else may read")
 const files = [
   { bytes: picture, filename: "Sea.PNG", mediaType: "image/png", dim: "640x480" },
-  { bytes: note, filename: "note.txt", mediaType: "Text/Plain; charset=utf-8" },
+  { bytes: note, filename: "\u202enote.txt", mediaType: "Text/Plain; charset=utf-8" },
 ]
 
 async function newest({ client }: Person, groupId: string) {

@@ -8,6 +8,7 @@ import type { Chats } from "./chats.ts"
 import { OVERLAP } from "./cursors.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
+import { drained } from "./drained.ts"
 import { asClientError } from "./failure.ts"
 import type { Groups } from "./groups.ts"
 import type { Mailbox } from "./mailbox.ts"
@@ -26,7 +27,6 @@ const READ_AHEAD = 4 * CHUNK
 const FIRST_ANSWER = 200
 /** News that wait for their turn; relays keep the others. */
 const MAX_QUEUE = 20_000
-const DRAIN_MS = 50
 const RETRY_MS = 2_000
 /** Fewer events than this are read before a number could be. */
 const WORTH_TELLING = 100
@@ -300,11 +300,10 @@ export class GroupIntake {
     this.#whole.delete(url)
   }
 
-  async #drained(): Promise<void> {
-    // While some steps are taken, as much is read.
-    while (this.#queue.length > READ_AHEAD && !this.#closed) {
-      await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
-    }
+  /** While some steps are taken, as much is read. */
+  #drained(): Promise<void> {
+    const { timers } = this.#options.world
+    return drained(timers, () => this.#queue.length > READ_AHEAD && !this.#closed)
   }
 
   async #process(draft: Draft, chunk: readonly Arrival[]): Promise<void> {

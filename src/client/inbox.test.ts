@@ -26,6 +26,16 @@ const stranger = generateSecretKey()
 const wrapAt = (created_at: number): NostrEvent =>
   finalizeEvent({ kind: 1059, created_at, tags: [["p", PUBKEY]], content: "junk" }, stranger)
 
+/** One a second, with wrong ids and all: each is looked at once. */
+function wraps(length: number): NostrEvent[] {
+  const event = wrapAt(1_700_000_000)
+  return Array.from({ length }, (_, i) => ({
+    ...event,
+    id: i.toString(16).padStart(64, "0"),
+    created_at: event.created_at + i,
+  }))
+}
+
 /** `decrypt` is the signer's answer to whatever it is asked to open; `stored` is what the relay holds, oldest first. */
 async function open(
   decrypt: Signer["nip44Decrypt"],
@@ -112,13 +122,7 @@ test("what the user has refused to open is not asked for again in this run", asy
 })
 
 test("no more waits than there is room for, and the rest is read again", async () => {
-  const event = wrapAt(1_700_000_000)
-  // Wrong ids and all: each is looked at once.
-  const stored = Array.from({ length: 5_000 }, (_, i) => ({
-    ...event,
-    id: i.toString(16).padStart(64, "0"),
-    created_at: event.created_at + i,
-  }))
+  const stored = wraps(5_000)
   const { inbox, seen, hears, ends } = await open(() => Promise.reject(new Error()), stored)
   stored.forEach(hears)
   expect(inbox.pending).toBeLessThanOrEqual(2_000)
@@ -129,12 +133,8 @@ test("no more waits than there is room for, and the rest is read again", async (
 })
 
 test("what was read before a connection broke says nothing of what comes with the next one", async () => {
+  const stored = wraps(300)
   const event = wrapAt(1_700_000_000)
-  const stored = Array.from({ length: 300 }, (_, i) => ({
-    ...event,
-    id: i.toString(16).padStart(64, "0"),
-    created_at: event.created_at + i,
-  }))
   let refuse = (_: Error) => {}
   const question = new Promise<string>((_, reject) => (refuse = reject))
   const { inbox, seen, asked, hears, ends } = await open(() => question, stored)

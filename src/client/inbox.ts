@@ -13,6 +13,7 @@ import type { Subscription } from "../nostr/pool.ts"
 import type { Account } from "./account.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Draft } from "./draft.ts"
+import { drained } from "./drained.ts"
 import type { Groups } from "./groups.ts"
 import { inviteIdOf, mayReplaceLater } from "./invites.ts"
 import type { Invites } from "./invites.ts"
@@ -20,6 +21,7 @@ import type { KeyPackages } from "./key-packages.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type { Timer, World } from "./ports.ts"
 import type { SeenEvents } from "./seen-events.ts"
+import { SHORTEST_CUT } from "./stored-events.ts"
 
 /** Owner of the inbox's cursors and of the ids that it has seen. */
 export const INBOX = "inbox"
@@ -31,10 +33,7 @@ const MAX_ATTEMPTS = 5
 const MAX_WAITING = 2_000
 /** So many stored ones come with a subscription, the newest ones; if there are more, they are read page by page. */
 const PAGE = 200
-/** No relay in use cuts an answer shorter than this. */
-const SHORTEST_CUT = 100
 const QUERY_MS = 10_000
-const DRAIN_MS = 50
 /** What is on its way while the stored events are read (seconds). */
 const SETTLING = 60
 
@@ -64,8 +63,6 @@ interface Reading {
   count: number
   oldest: number | undefined
 }
-
-const nothing = (): Reading => ({ count: 0, oldest: undefined })
 
 export class Inbox {
   readonly #options: InboxOptions
@@ -190,7 +187,7 @@ export class Inbox {
   }
 
   #reading(url: string): Reading {
-    const reading = this.#readings.get(url) ?? nothing()
+    const reading = this.#readings.get(url) ?? { count: 0, oldest: undefined }
     this.#readings.set(url, reading)
     return reading
   }
@@ -198,8 +195,8 @@ export class Inbox {
   /** The relay has sent the newest of what it has stored: strangers' junk may lie above what we are looking for. */
   #ended(url: string): void {
     const reading = this.#reading(url)
-    if (reading.count < SHORTEST_CUT) void this.#read(url, reading, Promise.resolve(true))
-    else void this.#read(url, reading, this.#readFrom(url, reading))
+    const isWhole = reading.count < SHORTEST_CUT
+    void this.#read(url, reading, isWhole ? Promise.resolve(true) : this.#readFrom(url, reading))
   }
 
   /** There is room for what had none. */
@@ -243,10 +240,9 @@ export class Inbox {
   }
 
   /** There is room for a page. */
-  async #drained(): Promise<void> {
-    while (this.#queue.length > MAX_WAITING - PAGE && !this.#closed) {
-      await new Promise<void>((resolve) => this.#options.world.timers.setTimeout(resolve, DRAIN_MS))
-    }
+  #drained(): Promise<void> {
+    const { timers } = this.#options.world
+    return drained(timers, () => this.#queue.length > MAX_WAITING - PAGE && !this.#closed)
   }
 
   #isClosed(): boolean {

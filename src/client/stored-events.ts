@@ -6,7 +6,7 @@ import type { Filter } from "../nostr/filter.ts"
 import type { Timer, World } from "./ports.ts"
 
 /** No relay in use cuts an answer shorter than this. */
-const SHORTEST_CUT = 100
+export const SHORTEST_CUT = 100
 /** So many are held at once: a longer range is read in parts, the oldest first, each once its size is known. */
 const MAX_EVENTS = 20_000
 /** About so many are read and handed on at once, so that they can be processed while the next ones are read. */

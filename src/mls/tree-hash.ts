@@ -118,7 +118,9 @@ function leafHash(crypto: MlsCrypto, node: NodeIndex, bytes: Uint8Array | undefi
 const encodeLeafInput: Encoder<{
   readonly node: NodeIndex
   readonly bytes: Uint8Array | undefined
-}> = (writer, { node, bytes }) => {
+}> = (writer, { node, bytes }) => writeLeafInput(writer, node, bytes)
+
+function writeLeafInput(writer: Writer, node: NodeIndex, bytes: Uint8Array | undefined): void {
   writer.u8(nodeTypes.leaf)
   writer.u32(nodeToLeaf(node))
   writeOptional(writer, bytes)
@@ -136,7 +138,15 @@ function parentHashOf(
 const encodeParentInput: Encoder<{
   readonly bytes: Uint8Array | undefined
   readonly children: readonly [string, string]
-}> = (writer, { bytes, children: [leftHash, rightHash] }) => {
+}> = (writer, { bytes, children: [leftHash, rightHash] }) =>
+  writeParentInput(writer, bytes, leftHash, rightHash)
+
+function writeParentInput(
+  writer: Writer,
+  bytes: Uint8Array | undefined,
+  leftHash: string,
+  rightHash: string,
+): void {
   writer.u8(nodeTypes.parent)
   writeOptional(writer, bytes)
   writer.opaqueKey(leftHash)
@@ -157,9 +167,7 @@ let blankParentView = blankParentInput.view()
 function blankLeafHash(crypto: MlsCrypto, node: NodeIndex): Uint8Array {
   const writer = blankLeafInput
   writer.clear()
-  writer.u8(nodeTypes.leaf)
-  writer.u32(nodeToLeaf(node))
-  writer.u8(0)
+  writeLeafInput(writer, node, undefined)
   if (blankLeafView.length !== writer.length) blankLeafView = writer.view()
   return crypto.hash(blankLeafView)
 }
@@ -167,10 +175,7 @@ function blankLeafHash(crypto: MlsCrypto, node: NodeIndex): Uint8Array {
 function blankParentHash(crypto: MlsCrypto, leftHash: string, rightHash: string): Uint8Array {
   const writer = blankParentInput
   writer.clear()
-  writer.u8(nodeTypes.parent)
-  writer.u8(0)
-  writer.opaqueKey(leftHash)
-  writer.opaqueKey(rightHash)
+  writeParentInput(writer, undefined, leftHash, rightHash)
   if (blankParentView.length !== writer.length) blankParentView = writer.view()
   return crypto.hash(blankParentView)
 }

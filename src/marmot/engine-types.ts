@@ -115,6 +115,8 @@ export interface AppRecord {
   readonly unacknowledged?: string | undefined
   /** Of our own: when a relay acknowledged it (milliseconds). */
   readonly acknowledgedAt?: number | undefined
+  /** Of our own: once it was acknowledged, someone was still heard to commit at its epoch or soon after. */
+  readonly isInTime?: true | undefined
 }
 
 /** A Commit whose outer layer opened but which can't be judged yet (a proposal that it names is missing). */

@@ -121,6 +121,26 @@ test("one that was acknowledged in time stays as it is, however far the group mo
   expect(ada.messages).toEqual(["hello"])
 })
 
+test.each([
+  ["not sent twice if the group is heard to go on from where it was said", false, 1],
+  ["sent twice if the group turns out to have gone on meanwhile", true, 2],
+] as const)("what was acknowledged a moment ago is %s", async (_, areStored, times) => {
+  const { world, people } = await worldOf(["ada", "bo"])
+  const [ada, bo] = people
+  await bo.say("hello")
+  await world.accept(bo.publication)
+  for (let i = 0; i < 8; i++) {
+    await ada.rename(`name ${i}`)
+    await world.accept(ada.publication)
+    await world.pass(1_500)
+    if (!areStored) await bo.step({ type: "events", events: bo.missing, areStored })
+  }
+  if (areStored) await bo.step({ type: "events", events: bo.missing, areStored })
+  await world.settle()
+  expect(bo.epoch).toBe(9)
+  expect(world.relay.length).toBe(8 + times)
+})
+
 /** Bo's message was taken by a relay that nobody else reads, and he was gone until the group was eight epochs on. */
 async function halfPublished(awayMs: number) {
   const { world, people } = await worldOf(["ada", "bo"])

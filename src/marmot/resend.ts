@@ -1,7 +1,7 @@
 // Marmot group messaging: our own messages that may not have reached anyone are encrypted anew, under the same inner id.
 
-import type { AppRecord, MarmotGroup, PublishOutcome } from "./engine-types.ts"
-import { canonicalIds } from "./graph.ts"
+import type { AppRecord, MarmotGroup, PublishOutcome, StateNode } from "./engine-types.ts"
+import { canonicalIds, pathTo } from "./graph.ts"
 import { APP_WINDOW, RESEND_AFTER, RESEND_FOR, RESEND_WITHIN_MS } from "./limits.ts"
 import { referenceOf } from "./media-file.ts"
 import type { Transition } from "./transition.ts"
@@ -80,7 +80,20 @@ export function acknowledgeAnew(t: Transition, innerIds: readonly string[]): voi
     if (app.innerId === undefined || !owed.has(app.innerId)) continue
     if (app.acknowledgedAt === undefined || app.event === undefined) continue
     if (t.env.now / 1000 - app.event.created_at > RESEND_FOR) continue
-    t.putApp({ ...app, acknowledgedAt: t.env.now })
+    t.putApp({ ...app, acknowledgedAt: t.env.now, isInTime: undefined })
+  }
+}
+
+/**
+ * A Commit on `node` has come in while we listened. So the group was no further yet when a relay took what we had said
+ * there: nobody had left it behind, however fast the group goes on from here.
+ */
+export function heardInTime(t: Transition, node: StateNode): void {
+  const path = new Set(pathTo(t.group.states, node.id).map(({ id }) => id))
+  for (const app of t.group.apps.values()) {
+    if (app.acknowledgedAt === undefined || app.isInTime === true || !path.has(app.stateId))
+      continue
+    if (node.epoch - app.epoch <= RESEND_AFTER) t.putApp({ ...app, isInTime: true })
   }
 }
 
@@ -98,11 +111,13 @@ export function resendStale(t: Transition): void {
  * Without an acknowledgement, the epoch is leaving the window of others. With one that came just before we learned of
  * many new epochs, the others had left it when the message came: we had only not been told yet.
  */
-function isStale(t: Transition, { epoch, unacknowledged, acknowledgedAt }: AppRecord): boolean {
+function isStale(t: Transition, app: AppRecord): boolean {
+  const { epoch, unacknowledged, acknowledgedAt, isInTime } = app
   const age = t.tip.epoch - epoch
   if (unacknowledged !== undefined) return age > RESEND_AFTER
   return (
     acknowledgedAt !== undefined &&
+    isInTime !== true &&
     age > APP_WINDOW &&
     t.env.now - acknowledgedAt < RESEND_WITHIN_MS
   )

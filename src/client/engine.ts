@@ -6,6 +6,7 @@ import { joinMarmotGroup } from "../marmot/join-group.ts"
 import {
   featuresOf,
   fingerprint,
+  isContested,
   isOutrun,
   ownLeafKey,
   requirements,
@@ -26,6 +27,7 @@ export const marmotEngine = {
   ownLeafKey,
   featuresOf,
   fingerprint,
+  isContested,
   isOutrun,
   mediaAccess,
   mediaServers,

@@ -331,17 +331,18 @@ export class Session {
 
   /**
    * A message that was encrypted a while ago may be too old for the group by now. Once the relay's news are read and
-   * weighed, the engine knows, and encrypts it anew. A Commit, too, comes after the news: once it is acknowledged, its
-   * rivals are weighed at once, and we do not build further on a branch that has lost long ago. Where the others are seen
-   * to have gone on for long, the group must not wait with them until all the rest is read.
+   * weighed, the engine knows, and encrypts it anew; while a Commit of ours waits for its answer nothing is weighed, so
+   * that Commit goes first. It comes after the news, too: once it is acknowledged, its rivals are weighed at once, and we
+   * do not build further on a branch that has lost long ago. Where the others are seen to have gone on for long, the group
+   * must not wait with them until all the rest is read.
    */
   #isDue({ purpose, groupId }: Publication, url: string): boolean {
     if (groupId === undefined || (purpose !== "application" && purpose !== "commit")) return true
+    const { engine } = this.world
     const group = this.groups.get(groupId)
-    if (!this.intake.isReadUp(url)) {
-      return purpose === "commit" && group !== undefined && this.world.engine.isOutrun(group)
-    }
-    return purpose === "commit" || group?.pass === undefined
+    if (group === undefined) return this.intake.isReadUp(url)
+    if (!this.intake.isReadUp(url)) return purpose === "commit" && engine.isOutrun(group)
+    return purpose === "commit" || (group.pass === undefined && !engine.isContested(group))
   }
 
   /** At least one relay of the group was read to its end, and none that can be reached is being read. */

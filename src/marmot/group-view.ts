@@ -52,6 +52,11 @@ export function isOutrun(group: MarmotGroup): boolean {
   return unresolved(group).some(({ epoch }) => epoch > pending.node.epoch + MAX_REWIND)
 }
 
+/** A Commit of ours waits for its answer, and others have come that are weighed once it is there. */
+export function isContested(group: MarmotGroup): boolean {
+  return group.pending !== undefined && unresolved(group).some(({ judged }) => !judged)
+}
+
 /** What somebody who is to be added must be able to do. */
 export function requirements(group: MarmotGroup): GroupRequirements {
   return groupRequirements(readableState(group))

@@ -49,6 +49,32 @@ test("a message that is encrypted anew goes out in its new form only", async () 
   await carol.client.close()
 })
 
+test("what is said and then changed without a relay waits until the change has met what others did", async () => {
+  const wire = new Wire()
+  const { alice, carol, groupId } = await groupOf(wire.WebSocket)
+  const desk = openDesk()
+  const stored = async () => (await desk.read(relay.url, { kinds: [445] })).length
+  const before = await stored()
+  wire.block(relay.url)
+  await carol.client.sendMessage(groupId, { content: "too late" })
+  const change = carol.client.selfUpdate(groupId)
+  for (let i = 0; i < 4; i++) await alice.client.updateGroup(groupId, { name: `name ${i}` })
+  await alice.client.removeMembers(groupId, [carol.npub])
+  wire.block(undefined)
+  // A relay has taken it, and then it lost.
+  await change
+  await syncAll(alice, carol)
+  expect((await carol.client.group(groupId)).standing).toBe("removed")
+  expect(await messages(carol.client, groupId)).toMatchObject([
+    { content: "too late", delivery: { status: "failed" } },
+  ])
+  expect((await stored()) - before).toBe(6)
+  expect(await contents(alice.client, groupId)).toEqual([])
+  desk.close()
+  await alice.client.close()
+  await carol.client.close()
+})
+
 test("who says something without a relay and leaves is heard before, by those who are far ahead, too", async () => {
   const [carols, bobs] = [new Wire(), new Wire()]
   const { alice, carol, groupId } = await groupOf(carols.WebSocket)

@@ -25,7 +25,12 @@ interface Run {
   readonly outcomes: () => Promise<Record<string, string>>
 }
 
-async function open(store: Store, pool: FakePool, now?: () => number): Promise<Run> {
+async function open(
+  store: Store,
+  pool: FakePool,
+  now?: () => number,
+  isDue: (url: string) => boolean = () => true,
+): Promise<Run> {
   const world = { ...fakeWorld(store, pool), ...(now === undefined ? {} : { now }) }
   const mailbox = new Mailbox({
     batch: (ops) => store.batch(ops),
@@ -40,7 +45,7 @@ async function open(store: Store, pool: FakePool, now?: () => number): Promise<R
       return Promise.resolve()
     },
     progressed: () => Promise.resolve(),
-    isDue: () => true,
+    isDue: (_, url) => isDue(url),
   })
   await outbox.load()
   outbox.start()
@@ -72,6 +77,27 @@ describe("answers", () => {
     outbox.wake(B)
     await until(async () => (await outcomes())[event.id] === "rejected")
     expect(outbox.size).toBe(0)
+    outbox.close()
+  })
+
+  test("nor for one that never was there to be asked", async () => {
+    const pool = new FakePool()
+    pool.answer = () => refused
+    let time = 1_000_000
+    const isReadUp = (url: string) => url === A
+    const { outbox, mailbox, outcomes } = await open(
+      await openMemoryStore(),
+      pool,
+      () => time,
+      isReadUp,
+    )
+    const event = someEvent()
+    await mailbox.run((draft) => outbox.add(draft, entry(event, [A, B])))
+    await until(() => outbox.get(event.id)?.targets[0]?.state === "refused")
+    time += 121_000
+    outbox.look()
+    await until(async () => (await outcomes())[event.id] === "rejected")
+    expect(pool.published.map(({ url }) => url)).toEqual([A])
     outbox.close()
   })
 

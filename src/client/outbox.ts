@@ -77,7 +77,10 @@ export class Outbox {
 
   /** Takes up what a former run still owed. */
   start(): void {
-    this.#records.values().forEach((publication) => this.#dispatch(publication))
+    for (const publication of this.#records.values()) {
+      this.#dispatch(publication)
+      this.#watchExpiry(publication)
+    }
   }
 
   close(): void {
@@ -228,6 +231,14 @@ export class Outbox {
     return lane
   }
 
+  /** Nothing is tried at a relay that can't be reached, so nobody would see that its time is over. */
+  #watchExpiry(publication: Publication): void {
+    const { timers, now } = this.#world
+    const left = waitsUntil(publication) - now()
+    if (left > STUCK_MS) return
+    timers.setTimeout(() => !this.#closed && this.look(), Math.max(0, left) + 1)
+  }
+
   #isOwed(eventId: string, url: string): boolean {
     const publication = this.#records.get(eventId)
     const target = publication?.targets.find((each) => each.url === url)
@@ -273,8 +284,10 @@ export class Outbox {
     const acceptedAt = first ? draft.now : before.acceptedAt
     const publication: Publication = { ...before, targets, acceptedAt }
     const open = targets.some(({ state }) => state === "owed")
-    if (open) this.#records.put(draft, publication)
-    else this.#records.delete(draft, eventId)
+    if (open) {
+      this.#records.put(draft, publication)
+      draft.after(() => this.#watchExpiry(publication))
+    } else this.#records.delete(draft, eventId)
     draft.change({ topic: "connection" })
     await this.#observer.progressed(draft, publication)
     if (first) await this.#observer.concluded(draft, publication, "accepted")

@@ -67,9 +67,10 @@ export class RelayLane {
     if (this.#closed || this.#timer !== undefined) return
     for (const [id, event] of this.#queue) {
       if (this.#flying.size >= IN_FLIGHT) return
-      if (!this.#options.due(id)) continue
+      const isWanted = this.#options.wanted(id)
+      if (isWanted && !this.#options.due(id)) continue
       this.#queue.delete(id)
-      if (!this.#options.wanted(id)) continue
+      if (!isWanted) continue
       this.#flying.add(id)
       void this.#attempt(event)
     }

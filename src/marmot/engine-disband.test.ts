@@ -63,6 +63,19 @@ describe("disbanding", () => {
     expect(standing(ada)).toBe("disbanded")
   })
 
+  test("waits until what was said before is heard", async () => {
+    const { world, ada, bo } = await three()
+    await ada.say("last words")
+    const said = ada.publication
+    await ada.want({ type: "disband" })
+    expect(commits(world)).toEqual([])
+    await world.accept(said)
+    expect(commits(world)).toHaveLength(1)
+    await world.settle()
+    expect(standing(bo)).toBe("disbanded")
+    expect(bo.messages).toContain("last words")
+  })
+
   test("alone, too", async () => {
     const { world, people } = await worldOf(["ada"])
     const [ada] = people

@@ -115,8 +115,8 @@ export interface AppRecord {
   readonly unacknowledged?: string | undefined
   /** Of our own: when a relay acknowledged it (milliseconds). */
   readonly acknowledgedAt?: number | undefined
-  /** Of our own: once it was acknowledged, someone was still heard to commit at its epoch or soon after. */
-  readonly isInTime?: true | undefined
+  /** Of our own: how often it was encrypted anew although it had been acknowledged. */
+  readonly repeats?: number | undefined
 }
 
 /** A Commit whose outer layer opened but which can't be judged yet (a proposal that it names is missing). */
@@ -171,6 +171,8 @@ export type Intent =
       readonly event: Rumor
       /** With attachments: the state whose media secret has sealed them. In another one nobody could open them. */
       readonly mediaState?: StateId
+      /** Of a message that is said again: `AppRecord.repeats`. */
+      readonly repeats?: number
     }
   | {
       readonly type: "invite"

@@ -72,6 +72,42 @@ describe("founding and joining", () => {
     expect(bo.notified).toEqual(["member_added"])
   })
 
+  test("a group that goes on too fast for that second does not forget the Welcome", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada] = people
+    const cy = await world.member("cy")
+    await ada.invite(cy)
+    await world.acceptAll()
+    for (let i = 0; i < 7; i++) {
+      await ada.rename(`name ${i}`)
+      await world.acceptAll()
+    }
+    expect(ada.welcomes.map(({ recipient }) => recipient)).toContain(cy.pubkey)
+    await cy.join(ada)
+    await world.settle()
+    expect(cy.fingerprint).toEqual(ada.fingerprint)
+  })
+
+  test("nor does an inviter who has a change waiting whenever a pass ends", async () => {
+    const { world, people } = await worldOf(["ada", "bo"])
+    const [ada, bo] = people
+    const cy = await world.member("cy")
+    await ada.invite(cy)
+    const { event } = ada.publication
+    world.acceptSilently(ada.publication)
+    await bo.receiveAll()
+    await world.pass(1_000)
+    await ada.step({ type: "published", eventId: event.id, outcome: "accepted" })
+    await bo.want({ type: "selfUpdate" })
+    await world.acceptAll()
+    await ada.receiveAll()
+    await ada.rename("name")
+    const before = ada.welcomes.length
+    await world.pass(1_100)
+    expect(ada.group.pending).toBeDefined()
+    expect(ada.welcomes).toHaveLength(before + 1)
+  })
+
   test("messages from before joining stay closed to the newcomer", async () => {
     const { world, people } = await worldOf(["ada", "bo"])
     const [ada] = people

@@ -30,6 +30,8 @@ export async function apply(group: MarmotGroup, input: GroupInput, env: EngineEn
   if (passIsDue(t)) {
     // The cutoff comes first: what arrives after it belongs to the next pass (behaviour §8.4).
     resolvePass(t)
+    // Before a waiting change or the next pass comes between.
+    sendDueWelcomes(t)
     // There is room again, and what was refused may come.
     t.candidatesChanged = true
     await sweep(t)

@@ -15,6 +15,8 @@ export const APP_WINDOW = 5
 export const RESEND_AFTER = 2
 /** So is one that was acknowledged this short a time before the group turned out to be beyond its window (milliseconds). */
 export const RESEND_WITHIN_MS = 30_000
+/** And so often at most: a group that goes on this fast for long must not repeat all that was said in it. */
+export const MAX_REPEATS = 2
 /** How long after it was said a message that some relays never got may be encrypted anew because of that (seconds). */
 export const RESEND_FOR = 7 * 86_400
 

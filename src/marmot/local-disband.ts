@@ -17,6 +17,7 @@ import { factsOf, isActiveAdmin } from "./group-facts.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { adminPolicyProposal, planUpgrade, replaceComponent, stage } from "./local-commit.ts"
 import { componentIds } from "./registry.ts"
+import { isUnheard } from "./resend.ts"
 import type { Transition } from "./transition.ts"
 
 /**
@@ -42,7 +43,8 @@ export async function continueDisband(t: Transition): Promise<void> {
   const { disbanding } = t.group
   const { mls } = t.tip
   if (disbanding === undefined || mls === undefined) return
-  if (!isTimeToDisband(disbanding, t.env.now)) return
+  // Once the group has ended, nobody can be told what was said before.
+  if (!isTimeToDisband(disbanding, t.env.now) || isUnheard(t.group)) return
   const refusal = obstacle(t)
   if (refusal !== undefined) {
     endDisbandRequest(t, refusal.code, refusal.message)

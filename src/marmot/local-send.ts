@@ -43,6 +43,7 @@ export async function send(t: Transition, intent: Intent & { type: "send" }): Pr
     shown: "held",
     own: true,
     unacknowledged: event.id,
+    ...(intent.repeats !== undefined && { repeats: intent.repeats }),
   }
   resent(t, intent.intentId, intent.event.id)
   putApp(t, app)

@@ -7,7 +7,7 @@ import { MAX_ABANDONED, WELCOME_DELAY_MS } from "./limits.ts"
 import { admitRetained } from "./pass.ts"
 import { retryDisbandLater } from "./disbanding.ts"
 import { rescheduleDeparture, stay } from "./departure.ts"
-import { applied } from "./settle.ts"
+import { applied, sendWelcomes } from "./settle.ts"
 import type { Transition } from "./transition.ts"
 
 /** What the relays said of an event that we asked to be published. Late or repeated answers change nothing. */
@@ -95,10 +95,5 @@ export function adoptAbandoned(t: Transition, id: StateId): void {
 /** Welcomes whose Commit was acknowledged a while ago and is still on the selected branch. */
 export function sendDueWelcomes(t: Transition): void {
   if (t.group.lifecycle !== "stable" || t.group.pass !== undefined) return
-  const due = t.group.welcomes.filter((welcome) => welcome.notBefore <= t.env.now)
-  if (due.length === 0) return
-  for (const { stateId, recipient, keyPackageEventId, welcome, relays } of due) {
-    t.emit({ type: "welcome", stateId, recipient, keyPackageEventId, welcome, relays })
-  }
-  t.set({ welcomes: t.group.welcomes.filter((welcome) => !due.includes(welcome)) })
+  sendWelcomes(t, ({ notBefore }) => notBefore <= t.env.now)
 }

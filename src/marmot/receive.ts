@@ -29,7 +29,6 @@ import { admit, closeFullPass, reconsiderWitness } from "./pass.ts"
 import { hasRoomForProposal, proposalContext } from "./proposal-room.ts"
 import { adoptAbandoned, confirmPending } from "./publish.ts"
 import { openPassed, putPassed } from "./reading.ts"
-import { heardInTime } from "./resend.ts"
 import { deadlineOf } from "./retention.ts"
 import { routesOf } from "./routes.ts"
 import { deliver, putApp, show } from "./settle.ts"
@@ -327,7 +326,6 @@ async function receiveCommit(
     }
     throw error
   }
-  if (t.isNews) heardInTime(t, node)
   t.candidatesChanged = true
   admit(t)
   return verdictFor(t, id)

@@ -1,8 +1,8 @@
 // Marmot group messaging: our own messages that may not have reached anyone are encrypted anew, under the same inner id.
 
-import type { AppRecord, MarmotGroup, PublishOutcome, StateNode } from "./engine-types.ts"
-import { canonicalIds, pathTo } from "./graph.ts"
-import { APP_WINDOW, RESEND_AFTER, RESEND_FOR, RESEND_WITHIN_MS } from "./limits.ts"
+import type { AppRecord, MarmotGroup, PublishOutcome } from "./engine-types.ts"
+import { canonicalIds } from "./graph.ts"
+import { APP_WINDOW, MAX_REPEATS, RESEND_AFTER, RESEND_FOR, RESEND_WITHIN_MS } from "./limits.ts"
 import { referenceOf } from "./media-file.ts"
 import type { Transition } from "./transition.ts"
 
@@ -19,7 +19,9 @@ export function resend(t: Transition, app: AppRecord): void {
   // What was sealed for another state is refused there, and whoever has the files seals them anew.
   const sealed = app.event.tags.some((tag) => referenceOf(tag)?.version === "encrypted-media-v2")
   const mediaState = sealed ? { mediaState: app.stateId } : {}
-  const intent = { type: "send", intentId, event: app.event, ...mediaState } as const
+  const { event, repeats } = app
+  const again = { ...mediaState, ...(repeats !== undefined && { repeats }) }
+  const intent = { type: "send", intentId, event, ...again } as const
   const { intents } = t.group
   const departure = intents.findIndex(({ type }) => type === "leave")
   t.set({ intents: intents.toSpliced(departure < 0 ? intents.length : departure, 0, intent) })
@@ -80,20 +82,7 @@ export function acknowledgeAnew(t: Transition, innerIds: readonly string[]): voi
     if (app.innerId === undefined || !owed.has(app.innerId)) continue
     if (app.acknowledgedAt === undefined || app.event === undefined) continue
     if (t.env.now / 1000 - app.event.created_at > RESEND_FOR) continue
-    t.putApp({ ...app, acknowledgedAt: t.env.now, isInTime: undefined })
-  }
-}
-
-/**
- * A Commit on `node` has come in while we listened. So the group was no further yet when a relay took what we had said
- * there: nobody had left it behind, however fast the group goes on from here.
- */
-export function heardInTime(t: Transition, node: StateNode): void {
-  const path = new Set(pathTo(t.group.states, node.id).map(({ id }) => id))
-  for (const app of t.group.apps.values()) {
-    if (app.acknowledgedAt === undefined || app.isInTime === true || !path.has(app.stateId))
-      continue
-    if (node.epoch - app.epoch <= RESEND_AFTER) t.putApp({ ...app, isInTime: true })
+    t.putApp({ ...app, acknowledgedAt: t.env.now })
   }
 }
 
@@ -102,8 +91,9 @@ export function resendStale(t: Transition): void {
   const canonical = canonicalIds(t.group)
   for (const app of t.group.apps.values()) {
     if (!app.own || !canonical.has(app.stateId) || !isStale(t, app)) continue
+    const { unacknowledged, repeats = 0 } = app
     t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt: undefined })
-    resend(t, app)
+    resend(t, unacknowledged === undefined ? { ...app, repeats: repeats + 1 } : app)
   }
 }
 
@@ -112,12 +102,12 @@ export function resendStale(t: Transition): void {
  * many new epochs, the others had left it when the message came: we had only not been told yet.
  */
 function isStale(t: Transition, app: AppRecord): boolean {
-  const { epoch, unacknowledged, acknowledgedAt, isInTime } = app
+  const { epoch, unacknowledged, acknowledgedAt, repeats = 0 } = app
   const age = t.tip.epoch - epoch
   if (unacknowledged !== undefined) return age > RESEND_AFTER
   return (
     acknowledgedAt !== undefined &&
-    isInTime !== true &&
+    repeats < MAX_REPEATS &&
     age > APP_WINDOW &&
     t.env.now - acknowledgedAt < RESEND_WITHIN_MS
   )

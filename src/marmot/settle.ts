@@ -2,7 +2,14 @@
 
 import type { GroupState } from "../mls/index.ts"
 import { scheduleDeparture } from "./departure.ts"
-import type { AppRecord, MarmotGroup, StateId, StateNode, Tombstone } from "./engine-types.ts"
+import type {
+  AppRecord,
+  MarmotGroup,
+  PendingWelcome,
+  StateId,
+  StateNode,
+  Tombstone,
+} from "./engine-types.ts"
 import { factsOf, routeKey, routeOf } from "./group-facts.ts"
 import { canonicalIds, pathTo, retained } from "./graph.ts"
 import { endDisbandRequest, fulfilDisbandRequest } from "./disbanding.ts"
@@ -196,14 +203,27 @@ function rememberRoutes(t: Transition, path: readonly StateNode[]): void {
   t.set({ priorRoutes })
 }
 
-/** Material with no remaining function must not stay usable (behaviour §9.1). */
+/**
+ * Material with no remaining function must not stay usable (behaviour §9.1). A Commit that leaves the horizon can lose no
+ * more, so whoever it has added is told now, if they were not yet: in a fast group its quiet second may never come.
+ */
 function release(t: Transition): void {
   const path = pathTo(t.group.states, t.group.tip)
   t.set(withinHorizon(t.group, t.tip.epoch))
-  pass(
-    t,
-    path.filter(({ id }) => !t.group.states.has(id)),
-  )
+  const left = path.filter(({ id }) => !t.group.states.has(id))
+  const final = new Set(left.map(({ id }) => id))
+  sendWelcomes(t, ({ stateId }) => final.has(stateId))
+  pass(t, left)
+}
+
+/** Those that `isDue`; the others wait on. */
+export function sendWelcomes(t: Transition, isDue: (welcome: PendingWelcome) => boolean): void {
+  const due = t.group.welcomes.filter(isDue)
+  if (due.length === 0) return
+  for (const { stateId, recipient, keyPackageEventId, welcome, relays } of due) {
+    t.emit({ type: "welcome", stateId, recipient, keyPackageEventId, welcome, relays })
+  }
+  t.set({ welcomes: t.group.welcomes.filter((welcome) => !due.includes(welcome)) })
 }
 
 function withinHorizon(group: MarmotGroup, tipEpoch: number): Partial<MarmotGroup> {

@@ -146,6 +146,9 @@ async function fail(
   }
 }
 
+/** A message that was over before it could be sent stays for so long, to say so (seconds). */
+const TOLD_FOR = 3_600
+
 /** Which message an intent to send carries: `send:` is the user's, `resend:` the engine's own. */
 const messageOfIntent = (intentId: string) => /^(?:re)?send:([0-9a-f]{64})/.exec(intentId)?.[1]
 
@@ -168,6 +171,8 @@ async function intentDone(
   await timeline.setDelivery(draft, groupId, messageId, {
     delivery: { status: "failed", reason: error.message, relays: [] },
   })
+  if (result.code !== "expired") return
+  await timeline.endAt(draft, groupId, messageId, Math.floor(draft.now / 1000) + TOLD_FOR)
 }
 
 /** Keys of attachments, as they are stored with their message. */

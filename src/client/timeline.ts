@@ -279,6 +279,12 @@ export class Timeline {
     if (record?.own === true) this.#put(draft, groupId, { ...record, ...change })
   }
 
+  /** Of our own: nothing of it may be readable from then on (Unix seconds). */
+  async endAt(draft: Draft, groupId: string, messageId: string, expiresAt: number): Promise<void> {
+    const place = await this.#place(draft, groupId, messageId)
+    if (place !== undefined) await this.#setExpiry(draft, groupId, place, expiresAt)
+  }
+
   /** The rows of a Commit, keyed by its digest and their index: however often they are announced, shown once. */
   async notify(
     draft: Draft,

@@ -123,3 +123,21 @@ test("only an admin sets it, and only to a time", async () => {
   await alice.client.close()
   await bob.client.close()
 })
+
+test("that were over before they could be sent say so for an hour, and are gone", async () => {
+  const { alice, bob, groupId, clocks } = await pair()
+  await alice.client.updateGroup(groupId, { retentionSeconds: 60 })
+  await syncAll(alice, bob)
+  bob.client.setOnline(false)
+  const change = bob.client.selfUpdate(groupId).catch(() => undefined)
+  await bob.client.sendMessage(groupId, { content: "too late" })
+  clocks.bob += 61_000
+  bob.client.setOnline(true)
+  await change
+  await until(async () => (await messages(bob.client, groupId))[0]?.delivery.status === "failed")
+  clocks.bob += 3_601_000
+  expect(await contents(bob.client, groupId)).toEqual([])
+  expect(await contents(alice.client, groupId)).toEqual([])
+  await alice.client.close()
+  await bob.client.close()
+})

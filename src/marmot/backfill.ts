@@ -50,6 +50,8 @@ export function isBygone(t: Transition, createdAt: number): boolean {
 export function missed(t: Transition, event: { readonly id: string; readonly created_at: number }) {
   const backfill = backfillOf(t)
   const eventId = event.id
+  // Most of what was said before we joined never opens; what we miss of it shows in what follows.
+  if (event.created_at < (t.group.joinedAt ?? 0) / 1000) return
   // A group that has gone on without us writes later than what we have read, but for what was dated ahead.
   if (event.created_at < Math.min(backfill.newest, secondsOf(t)) - DAY) return
   if (backfill.arms >= MAX_ARMS || backfill.isDue || backfill.misses.includes(eventId)) return

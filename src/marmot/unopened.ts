@@ -55,10 +55,7 @@ export function park(t: Transition, event: NostrEvent): InputVerdict {
   if (isBygone(t, event.created_at)) return categorised("resource_refused")
   missed(t, event)
   const alive = [...t.group.unopened].filter(([, parked]) => !isTooOld(t, parked))
-  const size = alive.reduce((sum, [, parked]) => sum + parked.event.content.length, 0)
-  // One alone may be of any size.
-  const isTooMuch = size > 0 && size + event.content.length > MAX_UNOPENED_SIZE
-  if (alive.length >= MAX_UNOPENED || isTooMuch) {
+  if (!hasRoom(t, alive, event)) {
     if (alive.length < t.group.unopened.size) t.set({ unopened: new Map(alive) })
     refused(t, event.created_at)
     return categorised("resource_refused")
@@ -82,6 +79,33 @@ export function countSweep(t: Transition): void {
     t.emit({ type: "disposition", eventId: id, ...categorised("resource_refused") })
   }
   t.set({ sweeps, ...(unopened.size < t.group.unopened.size && { unopened }) })
+}
+
+/**
+ * What is dated before we joined was mostly said in epochs that we never had, and a busy group's last hours are enough to
+ * fill the room with it: half of it stays for what came since, or a Commit that overtakes another one would be refused.
+ */
+function hasRoom(
+  t: Transition,
+  alive: readonly (readonly [string, DeferredEvent])[],
+  event: NostrEvent,
+): boolean {
+  const since = (t.group.joinedAt ?? 0) / 1000
+  if (!fits(alive, event, 1)) return false
+  if (event.created_at >= since) return true
+  const earlier = alive.filter(([, parked]) => parked.event.created_at < since)
+  return fits(earlier, event, 2)
+}
+
+/** Into the `share`th part of the room; one alone may be of any size. */
+function fits(
+  parked: readonly (readonly [string, DeferredEvent])[],
+  { content }: NostrEvent,
+  share: number,
+): boolean {
+  const size = parked.reduce((sum, [, { event }]) => sum + event.content.length, 0)
+  if (parked.length >= MAX_UNOPENED / share) return false
+  return size === 0 || size + content.length <= MAX_UNOPENED_SIZE / share
 }
 
 function isTooOld(t: Transition, { receivedAt }: DeferredEvent): boolean {

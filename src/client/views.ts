@@ -21,6 +21,7 @@ import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
 import { isChatKind } from "./chat-kinds.ts"
 import { oneLine } from "./one-line.ts"
+import { shownTime } from "./shown-time.ts"
 import { timeOf } from "./timeline-records.ts"
 import type { RowChange, TimelineRecord } from "./timeline-records.ts"
 
@@ -108,7 +109,7 @@ export function inviteView(invite: InviteRecord, viewer: Viewer): InviteView {
 export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineItem {
   if (record.type === "system") {
     const { id, change } = record
-    const createdAt = timeOf(record)
+    const createdAt = shownTime(timeOf(record))
     const row = record.row && systemRowView(record.row)
     const item = { type: "system", id, createdAt, change: systemEvent(change, viewer) } as const
     return row === undefined ? item : { ...item, row }
@@ -119,7 +120,7 @@ export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineIt
     messageId: id,
     author: viewer.person(pubkey),
     own: record.own,
-    createdAt: created_at,
+    createdAt: shownTime(created_at),
     kind,
     content,
     tags,

@@ -244,6 +244,7 @@ export const strings = {
     more: "Show more",
     less: "Show less",
     unknownKind: "This kind of message can’t be shown yet.",
+    broken: "This message can’t be shown.",
     missingTitle: "This conversation isn’t here",
     missing: "It may have been deleted on this device, or the link belongs to another account.",
     toList: "Back to conversations",

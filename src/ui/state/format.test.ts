@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest"
-import { hueIndex, initials, personName, relayName, shortNpub } from "./format.ts"
+import {
+  dayName,
+  exactTime,
+  hueIndex,
+  initials,
+  isoTime,
+  listTime,
+  personName,
+  relayName,
+  shortNpub,
+  timeOf,
+} from "./format.ts"
 
 describe("names", () => {
   const npub = `npub1${"q".repeat(54)}wxyz`
@@ -39,3 +50,13 @@ describe("names", () => {
     expect(relayName("ws://127.0.0.1:4869")).toBe("127.0.0.1:4869")
   })
 })
+
+test.each([8.64e12, 8_640_000_000_001, 2 ** 53 - 1, Infinity, NaN, -1e18])(
+  "a time that no date holds is shown all the same: %d",
+  (seconds) => {
+    const now = Date.now() / 1000
+    const shown = [timeOf, exactTime, isoTime].map((format) => format(seconds))
+    const named = [listTime, dayName].map((format) => format(seconds, now))
+    for (const text of [...shown, ...named, dayName(now, seconds)]) expect(text).not.toBe("")
+  },
+)

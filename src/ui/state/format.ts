@@ -1,5 +1,6 @@
 // Names, initials and times as people read them.
 import type { PersonView } from "../../client/api.ts"
+import { shownTime } from "../../client/shown-time.ts"
 import { strings } from "../strings.ts"
 import { sameDay } from "./rows.ts"
 
@@ -48,28 +49,37 @@ export function hueIndex(id: string, count: number): number {
   return hash % count
 }
 
+const dateOf = (seconds: number) => new Date(shownTime(seconds) * 1000)
+
 export function timeOf(seconds: number): string {
-  return clock.format(seconds * 1000)
+  return clock.format(dateOf(seconds))
 }
 
 export function exactTime(seconds: number): string {
-  return dateTime.format(seconds * 1000)
+  return dateTime.format(dateOf(seconds))
+}
+
+/** For machines: the `datetime` of a `<time>`. */
+export function isoTime(seconds: number): string {
+  return dateOf(seconds).toISOString()
 }
 
 /** For the chat list: time today, then "Yesterday", a weekday, a date. */
 export function listTime(seconds: number, now: number): string {
   if (sameDay(seconds, now)) return timeOf(seconds)
   if (sameDay(seconds, now - daySeconds)) return strings.common.yesterday
-  if (now > seconds && now - seconds < 6 * daySeconds) return shortWeekday.format(seconds * 1000)
-  return shortDate.format(seconds * 1000)
+  const date = dateOf(seconds)
+  if (now > seconds && now - seconds < 6 * daySeconds) return shortWeekday.format(date)
+  return shortDate.format(date)
 }
 
 export function dayName(seconds: number, now: number): string {
   if (sameDay(seconds, now)) return strings.common.today
   if (sameDay(seconds, now - daySeconds)) return strings.common.yesterday
-  if (now > seconds && now - seconds < 6 * daySeconds) return weekday.format(seconds * 1000)
-  const sameYear = new Date(seconds * 1000).getFullYear() === new Date(now * 1000).getFullYear()
-  return (sameYear ? dayMonth : fullDate).format(seconds * 1000)
+  const date = dateOf(seconds)
+  if (now > seconds && now - seconds < 6 * daySeconds) return weekday.format(date)
+  const sameYear = date.getFullYear() === dateOf(now).getFullYear()
+  return (sameYear ? dayMonth : fullDate).format(date)
 }
 
 const spans = [

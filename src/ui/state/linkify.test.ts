@@ -39,6 +39,21 @@ describe("linkify", () => {
     expect(links("https://a.b/\u202egpj.exe")).toEqual(["https://a.b/"])
   })
 
+  test("what is longer than any address stays text, however many brackets it ends with", () => {
+    for (const end of [")", "]}", "a"]) {
+      const text = `http://a.b/${end.repeat(40_000)}`
+      expect(linkify(`${text} http://x.io`)).toEqual([
+        { type: "text", text: `${text} ` },
+        { type: "link", href: "http://x.io/", text: "http://x.io" },
+      ])
+    }
+  })
+
+  test("of many closing brackets an address keeps those that it opens", () => {
+    expect(links(`http://a.b/((c]))}.${")".repeat(2_000)}`)).toEqual(["http://a.b/((c]))"])
+    expect(links(`http://a.b/${")".repeat(2_000)}`)).toEqual(["http://a.b/"])
+  })
+
   test("empty text has no parts", () => {
     expect(linkify("")).toEqual([])
   })

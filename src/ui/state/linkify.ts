@@ -5,6 +5,8 @@ export type TextPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "link"; readonly href: string; readonly text: string }
 
+/** What is longer is no address that anybody follows. */
+const MAX_ADDRESS = 2_048
 const addressPattern = /\bhttps?:\/\/[^\s<>"'`\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu
 
 const picture = String.raw`\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?`
@@ -18,6 +20,7 @@ export function linkify(text: string): readonly TextPart[] {
   const parts: TextPart[] = []
   let done = 0
   for (const match of text.matchAll(addressPattern)) {
+    if (match[0].length > MAX_ADDRESS) continue
     const shown = withoutTrailingPunctuation(match[0])
     const href = safeAddress(shown)
     if (href === undefined) continue
@@ -44,15 +47,19 @@ function safeAddress(text: string): string | undefined {
   return url.protocol === "http:" || url.protocol === "https:" ? url.href : undefined
 }
 
+const openings: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{" }
+
 function withoutTrailingPunctuation(text: string): string {
+  const counts = new Map<string, number>()
+  for (const each of text) counts.set(each, (counts.get(each) ?? 0) + 1)
+  const count = (each: string) => counts.get(each) ?? 0
   let end = text.length
   for (; end > 0; end -= 1) {
     const last = text.charAt(end - 1)
-    if (/[.,;:!?*_~]/.test(last)) continue
-    const opening = { ")": "(", "]": "[", "}": "{" }[last]
-    if (opening === undefined) break
-    const body = text.slice(0, end)
-    if (body.split(opening).length >= body.split(last).length) break
+    const opening = openings[last]
+    if (opening === undefined && !/[.,;:!?*_~]/.test(last)) break
+    if (opening !== undefined && count(opening) >= count(last)) break
+    counts.set(last, count(last) - 1)
   }
   return text.slice(0, end)
 }

@@ -8,7 +8,7 @@ import {
 import type { AppState } from "./app.svelte.ts"
 import { mergeNewest, mergeOlder, type Loaded } from "./merge-page.ts"
 import { Refresher } from "./refresher.ts"
-import { itemKey, layOut } from "./rows.ts"
+import { layOut, unreadFrom } from "./rows.ts"
 
 const pageSize = 60
 /** How far back the newest page reaches when it is read again. */
@@ -105,9 +105,7 @@ export class ConversationState {
       this.loaded = mergeNewest(this.loaded, page)
       return
     }
-    const others = page.items.filter((item) => item.type === "message" && !item.own)
-    const firstUnread = this.#unreadAtOpen > 0 ? others.at(-this.#unreadAtOpen) : undefined
-    this.unreadFrom = firstUnread === undefined ? undefined : itemKey(firstUnread)
+    this.unreadFrom = unreadFrom(page.items, this.#unreadAtOpen)
     this.loaded = page
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest"
+import type { MessageItem } from "../../client/api.ts"
 import {
+  announcement,
   dayName,
   exactTime,
   hueIndex,
@@ -60,3 +62,19 @@ test.each([8.64e12, 8_640_000_000_001, 2 ** 53 - 1, Infinity, NaN, -1e18])(
     for (const text of [...shown, ...named, dayName(now, seconds)]) expect(text).not.toBe("")
   },
 )
+
+test("of a long message the beginning is announced", () => {
+  const item: MessageItem = {
+    type: "message",
+    messageId: "1",
+    author: { pubkey: "0", npub: "npub1", name: "Ada" },
+    own: false,
+    createdAt: 1,
+    kind: 9,
+    content: "🦊".repeat(5_000),
+    tags: [],
+    delivery: { status: "received" },
+    attachments: [],
+  }
+  expect(announcement(item)).toBe(`Ada: ${"🦊".repeat(200)}`)
+})

@@ -1,5 +1,5 @@
 // Names, initials and times as people read them.
-import type { PersonView } from "../../client/api.ts"
+import type { MessageItem, PersonView } from "../../client/api.ts"
 import { shownTime } from "../../client/shown-time.ts"
 import { strings } from "../strings.ts"
 import { sameDay } from "./rows.ts"
@@ -22,6 +22,14 @@ export function shortNpub(npub: string): string {
 export function personName(person: PersonView): string {
   const name = person.name?.trim()
   return name === undefined || name === "" ? shortNpub(person.npub) : name
+}
+
+const longestAnnouncement = 200
+
+/** A new message as a screen reader says it; of a long one the beginning. */
+export function announcement({ author, content }: MessageItem): string {
+  const words = Array.from(content).slice(0, longestAnnouncement).join("")
+  return strings.conversation.announce(personName(author), words)
 }
 
 export function groupName(name: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import type { MessageItem, TimelineItem } from "../../client/api.ts"
 import { mergeNewest, mergeOlder } from "./merge-page.ts"
-import { layOut } from "./rows.ts"
+import { arrivals, layOut, unreadFrom } from "./rows.ts"
 
 const noon = new Date(2026, 4, 4, 12).getTime() / 1000
 
@@ -95,6 +95,33 @@ describe("layOut", () => {
     expect(layOut([], { complete: true, unreadFrom: undefined })).toEqual([
       { type: "beginning", key: "beginning" },
     ])
+  })
+})
+
+describe("what is new", () => {
+  const reaction = (id: string): MessageItem => ({ ...message(id, "b", noon), kind: 7 })
+  const own: MessageItem = { ...message("o", "a", noon), own: true }
+  const items = [message("1", "b", noon), reaction("2"), message("3", "b", noon), own]
+  const all = [...items, reaction("4"), reaction("5")]
+
+  test("the unread line counts others' messages, not what decorates them", () => {
+    expect(unreadFrom(all, 1)).toBe("m3")
+    expect(unreadFrom(all, 2)).toBe("m1")
+    expect(unreadFrom(all, 0)).toBeUndefined()
+    expect(unreadFrom(all, 3)).toBeUndefined()
+  })
+
+  test("others' messages behind the newest one known have arrived", () => {
+    expect(arrivals(all, "m1").map((item) => item.messageId)).toEqual(["3"])
+    expect(arrivals(all, "m3")).toEqual([])
+  })
+
+  test("in an empty conversation everything has arrived", () => {
+    expect(arrivals(all, undefined).map((item) => item.messageId)).toEqual(["1", "3"])
+  })
+
+  test("nothing has arrived when the newest one is gone", () => {
+    expect(arrivals(all, "mgone")).toEqual([])
   })
 })
 

@@ -65,6 +65,27 @@ export function layOut(
   return rows
 }
 
+const isChatMessage = (item: TimelineItem): item is MessageItem =>
+  item.type === "message" && isChatKind(item.kind)
+
+const isOthersMessage = (item: TimelineItem): item is MessageItem =>
+  isChatMessage(item) && !item.own
+
+/** The first of others' newest `unread` messages, by its key; what decorates a message was not counted either. */
+export function unreadFrom(items: readonly TimelineItem[], unread: number): string | undefined {
+  const first = unread > 0 ? items.filter(isOthersMessage).at(-unread) : undefined
+  return first && itemKey(first)
+}
+
+/** Others' messages behind the item that was the newest; none if that is not there any more. */
+export function arrivals(
+  items: readonly TimelineItem[],
+  newest: string | undefined,
+): readonly MessageItem[] {
+  const known = items.findLastIndex((item) => itemKey(item) === newest)
+  return newest !== undefined && known < 0 ? [] : items.slice(known + 1).filter(isOthersMessage)
+}
+
 const longestClaim = 200
 
 /** What a received kind 1210 event says, in its author's words. */

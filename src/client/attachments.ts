@@ -3,7 +3,7 @@
 import { noImage, openGroupImage, sealGroupImage } from "../marmot/group-image.ts"
 import type { BlossomImage } from "../marmot/components/blossom-image.ts"
 import { MarmotError } from "../marmot/error.ts"
-import { BLOSSOM, openFile, referenceOf } from "../marmot/media-file.ts"
+import { attachmentsOf, BLOSSOM, openFile } from "../marmot/media-file.ts"
 import { isCanonicalMediaType } from "../marmot/media-type.ts"
 import { BlossomError } from "../nostr/error.ts"
 import { bytesToHex, hexToBytes } from "../nostr/event.ts"
@@ -34,7 +34,7 @@ export class Attachments {
     const { mailbox, timeline, groups, world } = this.#session
     groups.require(groupId)
     const record = await mailbox.run((draft) => timeline.message(draft, groupId, messageId))
-    const reference = referenceOf(record?.rumor.tags[index] ?? [])
+    const reference = record && attachmentsOf(record.rumor).get(index)
     if (record === undefined || reference === undefined) {
       throw new ClientError("unknown_message", "There is no such attachment.")
     }

@@ -1,7 +1,7 @@
 // Files on this device: those of messages, those that wait to be sent, and groups' pictures; sealed like all records.
 
 import { sha256 } from "@noble/hashes/sha2.js"
-import { referenceOf } from "../marmot/media-file.ts"
+import { attachmentsOf } from "../marmot/media-file.ts"
 import { bytesToHex, type Rumor } from "../nostr/event.ts"
 import type { Store, StoreKey } from "../store/types.ts"
 import type { Draft } from "./draft.ts"
@@ -29,9 +29,9 @@ export const webPictureName = (url: string) =>
 const filesScope = (groupId: string) => `files:${groupId}`
 const imageScope = (groupId: string) => `image:${groupId}`
 
-/** Where the tags of valid attachments are among the tags of a message. */
-export function attachmentIndexes({ tags }: Rumor): readonly number[] {
-  return tags.flatMap((tag, index) => (referenceOf(tag) === undefined ? [] : [index]))
+/** Where the tags of a message's attachments are among its tags. */
+export function attachmentIndexes(rumor: Rumor): readonly number[] {
+  return [...attachmentsOf(rumor).keys()]
 }
 
 /** Deletes the files that a message has brought. */

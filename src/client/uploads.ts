@@ -1,7 +1,7 @@
 // Sending files (behaviour §10): stored first, then sealed, uploaded and sent, again after a restart.
 
 import { mediaTag } from "../marmot/media.ts"
-import { BLOSSOM, referenceOf, sealFile } from "../marmot/media-file.ts"
+import { BLOSSOM, MAX_ATTACHMENTS, referenceOf, sealFile } from "../marmot/media-file.ts"
 import { canonicalMediaType } from "../marmot/media-type.ts"
 import { BlossomError } from "../nostr/error.ts"
 import { bytesToHex, generateSecretKey } from "../nostr/event.ts"
@@ -20,7 +20,6 @@ import { Waiters } from "./waiters.ts"
 
 /** Bytes of one file. */
 export const MAX_FILE = 64 * 1024 * 1024
-const MAX_FILES = 16
 /** Bytes of all files of a message. */
 const MAX_TOTAL = 128 * 1024 * 1024
 const MAX_FILENAME = 255
@@ -344,8 +343,8 @@ function checkedFile({ bytes, filename, mediaType, dim }: NewAttachments["files"
 }
 
 function checkTotal(files: readonly UploadFile[]): void {
-  if (files.length === 0 || files.length > MAX_FILES) {
-    throw new ClientError("invalid_input", `A message takes 1 to ${MAX_FILES} files.`)
+  if (files.length === 0 || files.length > MAX_ATTACHMENTS) {
+    throw new ClientError("invalid_input", `A message takes 1 to ${MAX_ATTACHMENTS} files.`)
   }
   if (files.reduce((sum, { size }) => sum + size, 0) > MAX_TOTAL) {
     throw new ClientError("invalid_input", "These files are too large for one message.")

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { mediaTag } from "../marmot/media.ts"
 import { toRumor } from "../nostr/event.ts"
 import { timelineItem } from "./views.ts"
 
@@ -30,4 +31,21 @@ test("a row has a date too", () => {
   const change = { type: "joined", actor: AUTHOR } as const
   const item = timelineItem({ type: "system", id: "x", seenAt: 2 ** 60, change }, viewer)
   expect(new Date(item.createdAt * 1000).toISOString()).toMatch(/^\+275760/)
+})
+
+test("of a message with very many attachments the first sixteen are shown", () => {
+  const good = mediaTag({
+    version: "encrypted-media-v2",
+    locators: [{ kind: "blossom-v1", value: "https://media.example/x" }],
+    ciphertextSha256: "ab".repeat(32),
+    plaintextSha256: "cd".repeat(32),
+    nonce: "ef".repeat(12),
+    mediaType: "image/png",
+    filename: "a.png",
+    dim: undefined,
+    thumbhash: undefined,
+  })
+  const item = itemOf({ tags: [["p", "x"], ["imeta", "v ?"], ...Array<string[]>(150).fill(good)] })
+  const indexes = item.type === "message" ? item.attachments.map(({ index }) => index) : []
+  expect(indexes).toEqual(Array.from({ length: 16 }, (_, place) => place + 2))
 })

@@ -15,7 +15,7 @@ import type {
 } from "./api.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import type { GroupAvatar } from "../marmot/group-image.ts"
-import { referenceOf } from "../marmot/media-file.ts"
+import { attachmentsOf } from "../marmot/media-file.ts"
 import { webPictureName } from "./media-records.ts"
 import type { ChatRecord } from "./chats.ts"
 import type { InviteRecord } from "./invites.ts"
@@ -141,13 +141,12 @@ const systemRowView = ({ id, pubkey, kind, tags, content }: Rumor): SystemRowVie
 const MAX_PIXELS = 100_000
 
 function attachmentViews(rumor: Rumor): readonly AttachmentView[] {
-  return rumor.tags.flatMap((tag, index) => {
-    const reference = referenceOf(tag)
-    if (reference === undefined) return []
-    const { mediaType, dim } = reference
-    const filename = oneLine(reference.filename) || "file"
-    return [{ index, filename, mediaType, size: sizeOf(dim) }]
-  })
+  return Array.from(attachmentsOf(rumor), ([index, { filename, mediaType, dim }]) => ({
+    index,
+    filename: oneLine(filename) || "file",
+    mediaType,
+    size: sizeOf(dim),
+  }))
 }
 
 function sizeOf(dim = ""): AttachmentView["size"] {

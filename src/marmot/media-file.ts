@@ -61,6 +61,20 @@ export function openFile(reference: MediaReference, key: Uint8Array, blob: Uint8
   return bytes
 }
 
+/** A message brings no more attachments than this: each may be large, and is fetched and kept by itself. */
+export const MAX_ATTACHMENTS = 16
+
+/** The valid references among a message's tags, by their places there; the first `MAX_ATTACHMENTS`. */
+export function attachmentsOf({ tags }: Rumor): ReadonlyMap<number, MediaReference> {
+  const found = new Map<number, MediaReference>()
+  for (const [index, tag] of tags.entries()) {
+    if (found.size === MAX_ATTACHMENTS) break
+    const reference = referenceOf(tag)
+    if (reference !== undefined) found.set(index, reference)
+  }
+  return found
+}
+
 /** The key of an attachment, by its place among the message's tags. */
 export type MediaKeys = Readonly<Record<number, Uint8Array>>
 
@@ -71,9 +85,7 @@ export type MediaKeys = Readonly<Record<number, Uint8Array>>
 export function mediaKeysOf(crypto: MlsCrypto, state: GroupState, event: Rumor): MediaKeys {
   const keys: Record<number, Uint8Array> = {}
   let secret: Uint8Array | undefined
-  for (const [index, tag] of event.tags.entries()) {
-    const reference = referenceOf(tag)
-    if (reference === undefined) continue
+  for (const [index, reference] of attachmentsOf(event)) {
     secret ??= mediaSecret(crypto, state)
     keys[index] = mediaKey(secret, bindingOf(reference), reference.version)
   }

@@ -88,6 +88,15 @@ async function received(tags: (ada: Member) => string[][]) {
 }
 
 describe("a v1 attachment", () => {
+  test("has a key if it is among the first sixteen of its message", async () => {
+    const { delivered } = await received((ada) => {
+      const { tag } = seal(exporter(ada))
+      return [["p", "x"], ...Array<string[]>(40).fill(tag)]
+    })
+    const places = Object.keys(delivered?.mediaKeys ?? {}).map(Number)
+    expect(places).toEqual(Array.from({ length: 16 }, (_, place) => place + 1))
+  })
+
   test.each(["image/jpeg", "image/jpg", " Image/JPEG ; q=1"])(
     "typed as %j opens with the key of its epoch",
     async (typed) => {

@@ -25,8 +25,8 @@ const UNDELIVERED = {
 
 const DEFAULT_PAGE = 50
 const MAX_PAGE = 500
-/** How far back a chat's newest showable item is looked for. */
-const PREVIEW_DEPTHS = [4, 50]
+/** How far back a chat's newest showable item is looked for, page by page: 1,000 records in all. */
+const PREVIEW_PAGES = [4, 46, 200, 250, 500]
 
 export class Reader {
   readonly #session: Session
@@ -139,10 +139,12 @@ export class Reader {
   }
 
   async #newest(groupId: string): Promise<TimelineRecord | undefined> {
-    for (const depth of PREVIEW_DEPTHS) {
-      const { records, before } = await this.#session.timeline.page(groupId, depth, undefined)
-      const found = [...records].reverse().find(isPreviewable)
+    let cursor: string | undefined
+    for (const limit of PREVIEW_PAGES) {
+      const { records, before } = await this.#session.timeline.page(groupId, limit, cursor)
+      const found = records.findLast(isPreviewable)
       if (found !== undefined || before === undefined) return found
+      cursor = before
     }
     return undefined
   }

@@ -3,6 +3,7 @@ import {
   ClientError,
   type ClientChange,
   type GroupView,
+  type TimelineCursor,
   type UploadView,
 } from "../../client/api.ts"
 import type { AppState } from "./app.svelte.ts"
@@ -24,6 +25,8 @@ export class ConversationState {
   /** The last change put items in front, so that the list keeps its place. */
   prepended = $state(false)
   loadingOlder = $state(false)
+  /** Reading on from here has failed: only the reader tries that again. */
+  stuckAt = $state.raw<TimelineCursor | undefined>(undefined)
   unreadFrom = $state.raw<string | undefined>(undefined)
 
   readonly rows = $derived(
@@ -69,13 +72,14 @@ export class ConversationState {
     const before = this.loaded?.before
     if (before === undefined || this.loadingOlder) return
     this.loadingOlder = true
-    await this.#app.attempt(async () => {
+    const done = await this.#app.attempt(async () => {
       const page = await this.#app.api.timeline(this.groupId, { limit: pageSize, before })
       // A reset to the newest page meanwhile made this page meaningless.
       if (this.loaded?.before !== before) return
       this.prepended = true
       this.loaded = mergeOlder(this.loaded, page)
     })
+    this.stuckAt = done ? undefined : before
     this.loadingOlder = false
   }
 

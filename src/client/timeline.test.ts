@@ -61,6 +61,18 @@ async function setup() {
   }
 }
 
+test("a message that ends anyway gets no longer time", async () => {
+  const { run, timeline, deliver, contents, clock } = await setup()
+  const [said, late] = [message(1, "said before"), message(2, "never sent")]
+  await deliver(said, true, 10)
+  await deliver(late, true)
+  for (const { id } of [said, late]) await run((draft) => timeline.endAt(draft, GROUP, id, 3_600))
+  clock.ms = 11_000
+  expect(await contents()).toEqual(["never sent"])
+  clock.ms = 3_601_000
+  expect(await contents()).toEqual([])
+})
+
 describe("order", () => {
   test("any order of arrival gives one order: by time, then by id", async () => {
     await fc.assert(

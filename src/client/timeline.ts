@@ -279,10 +279,12 @@ export class Timeline {
     if (record?.own === true) this.#put(draft, groupId, { ...record, ...change })
   }
 
-  /** Of our own: nothing of it may be readable from then on (Unix seconds). */
+  /** Nothing of it may be readable from then on (Unix seconds); what ends before keeps its time. */
   async endAt(draft: Draft, groupId: string, messageId: string, expiresAt: number): Promise<void> {
     const place = await this.#place(draft, groupId, messageId)
-    if (place !== undefined) await this.#setExpiry(draft, groupId, place, expiresAt)
+    const record = place && (await this.#read(draft, groupId, place))
+    if (place === undefined || (record?.expiresAt ?? Infinity) <= expiresAt) return
+    await this.#setExpiry(draft, groupId, place, expiresAt)
   }
 
   /** The rows of a Commit, keyed by its digest and their index: however often they are announced, shown once. */

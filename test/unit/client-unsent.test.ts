@@ -26,13 +26,23 @@ async function groupOf(WebSocket: typeof NodeWebSocket) {
   return { alice, carol, groupId }
 }
 
-test("a message that is encrypted anew goes out in its new form only", async () => {
+/** Carol has no relay; `events`: how many of the group a relay has stored since then. */
+async function cutOff() {
   const wire = new Wire()
-  const { alice, carol, groupId } = await groupOf(wire.WebSocket)
+  const group = await groupOf(wire.WebSocket)
   const desk = openDesk()
   const stored = async () => (await desk.read(relay.url, { kinds: [445] })).length
   const before = await stored()
   wire.block(relay.url)
+  const close = async () => {
+    desk.close()
+    for (const { client } of [group.alice, group.carol]) await client.close()
+  }
+  return { ...group, wire, events: async () => (await stored()) - before, close }
+}
+
+test("a message that is encrypted anew goes out in its new form only", async () => {
+  const { alice, carol, groupId, wire, events, close } = await cutOff()
   const said = ["one", "two", "three"]
   for (const content of said) await carol.client.sendMessage(groupId, { content })
   for (let i = 0; i < 4; i++) await alice.client.updateGroup(groupId, { name: `name ${i}` })
@@ -43,19 +53,12 @@ test("a message that is encrypted anew goes out in its new form only", async () 
   for (const { delivery } of await messages(carol.client, groupId)) {
     expect(delivery.status).toBe("sent")
   }
-  expect((await stored()) - before).toBe(4 + said.length)
-  desk.close()
-  await alice.client.close()
-  await carol.client.close()
+  expect(await events()).toBe(4 + said.length)
+  await close()
 })
 
 test("what is said and then changed without a relay waits until the change has met what others did", async () => {
-  const wire = new Wire()
-  const { alice, carol, groupId } = await groupOf(wire.WebSocket)
-  const desk = openDesk()
-  const stored = async () => (await desk.read(relay.url, { kinds: [445] })).length
-  const before = await stored()
-  wire.block(relay.url)
+  const { alice, carol, groupId, wire, events, close } = await cutOff()
   await carol.client.sendMessage(groupId, { content: "too late" })
   const change = carol.client.selfUpdate(groupId)
   for (let i = 0; i < 4; i++) await alice.client.updateGroup(groupId, { name: `name ${i}` })
@@ -68,11 +71,9 @@ test("what is said and then changed without a relay waits until the change has m
   expect(await messages(carol.client, groupId)).toMatchObject([
     { content: "too late", delivery: { status: "failed" } },
   ])
-  expect((await stored()) - before).toBe(6)
+  expect(await events()).toBe(6)
   expect(await contents(alice.client, groupId)).toEqual([])
-  desk.close()
-  await alice.client.close()
-  await carol.client.close()
+  await close()
 })
 
 test("who says something without a relay and leaves is heard before, by those who are far ahead, too", async () => {

@@ -113,7 +113,7 @@ export interface AppRecord {
   readonly own: boolean
   /** Of our own: the id of the kind 445 event that no relay has acknowledged in time so far. */
   readonly unacknowledged?: string | undefined
-  /** Of our own: when a relay acknowledged it (milliseconds). */
+  /** Of our own: when a relay acknowledged it, in time or not (milliseconds). */
   readonly acknowledgedAt?: number | undefined
   /** Of our own: how often it was encrypted anew although it had been acknowledged. */
   readonly repeats?: number | undefined

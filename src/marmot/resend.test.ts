@@ -98,6 +98,38 @@ test("who leaves while the group is far ahead is heard before", async () => {
   expect(bo.messages).toEqual(["hello"])
 })
 
+test("who leaves need not wait because a branch that has lost was far ahead when the relay answered", async () => {
+  const { world, people } = await worldOf(["ada", "bo", "cy", "dee"])
+  const [ada, bo, cy, dee] = people
+  await ada.want({ type: "update", admins: [ada.pubkey, bo.pubkey] })
+  await world.settle()
+  await cy.say("bye")
+  const said = cy.publication
+  world.unanswered.splice(world.unanswered.indexOf(said), 1)
+  await ada.rename("Lodge")
+  await world.acceptAll()
+  await settleWithout(world, bo)
+  await ada.say("here")
+  await dee.say("me too")
+  await world.acceptAll()
+  await ada.rename("Den")
+  await world.acceptAll()
+  await settleWithout(world, bo)
+  for (const name of ["Sett", "Warren", "Holt"]) {
+    await bo.rename(name)
+    await world.acceptAll()
+  }
+  await cy.receiveAll()
+  await hand(world, said)
+  await world.pass(6_000)
+  expect(cy.title).toBe("Den")
+  const wish = await cy.want({ type: "leave" })
+  await world.settle()
+  expect(cy.outcomes()).toContain(`${wish}: ok`)
+  expect(cy.group.standing).toBe("left")
+  expect(ada.messages).toContain("bye")
+})
+
 test("a message that others can still open is not sent twice", async () => {
   const { world, ada, bo, said } = await unheard(2)
   await bo.receiveAll()

@@ -58,17 +58,24 @@ export function dropResend(t: Transition, innerId: string): void {
 
 /**
  * What the relays said of an application event of ours. An acknowledgement that comes when the group has moved on
- * counts for nothing: the others have moved on, too, and may open that epoch no more (behaviour §8.5).
+ * counts for nothing: the others have moved on, too, and may open that epoch no more (behaviour §8.5). Whether it has
+ * shows only once the newer epochs are weighed (`resendStale`).
  */
 export function acknowledge(t: Transition, eventId: string, outcome: PublishOutcome): void {
   const app = [...t.group.apps.values()].find((record) => record.unacknowledged === eventId)
   if (app === undefined) return
-  // Of branches that lost, nobody goes on.
+  if (outcome === "rejected") {
+    t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt: undefined })
+    return
+  }
+  const unacknowledged = mayBeLate(t, app) ? app.unacknowledged : undefined
+  t.putApp({ ...app, unacknowledged, acknowledgedAt: t.env.now })
+}
+
+/** Some branch is beyond it that has not lost. */
+function mayBeLate(t: Transition, { epoch }: AppRecord): boolean {
   const fresh = [...t.group.states.values()].filter(({ judged }) => !judged)
-  const newest = Math.max(t.tip.epoch, ...fresh.map(({ epoch }) => epoch))
-  if (outcome === "accepted" && newest - app.epoch > RESEND_AFTER) return
-  const acknowledgedAt = outcome === "accepted" ? t.env.now : undefined
-  t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt })
+  return Math.max(t.tip.epoch, ...fresh.map((node) => node.epoch)) - epoch > RESEND_AFTER
 }
 
 /**
@@ -86,12 +93,20 @@ export function acknowledgeAnew(t: Transition, innerIds: readonly string[]): voi
   }
 }
 
-/** Messages that the others may be unable to open, because the group has left their epoch behind. */
+/**
+ * Messages that the others may be unable to open, because the group has left their epoch behind. One whose
+ * acknowledgement only seemed to come too late, because of a branch that has lost since, has been heard.
+ */
 export function resendStale(t: Transition): void {
   const canonical = canonicalIds(t.group)
   for (const app of t.group.apps.values()) {
-    if (!app.own || !canonical.has(app.stateId) || !isStale(t, app)) continue
-    const { unacknowledged, repeats = 0 } = app
+    if (!app.own || !canonical.has(app.stateId)) continue
+    const { unacknowledged, acknowledgedAt, repeats = 0 } = app
+    if (!isStale(t, app)) {
+      const isHeard = unacknowledged !== undefined && acknowledgedAt !== undefined
+      if (isHeard && !mayBeLate(t, app)) t.putApp({ ...app, unacknowledged: undefined })
+      continue
+    }
     t.putApp({ ...app, unacknowledged: undefined, acknowledgedAt: undefined })
     resend(t, unacknowledged === undefined ? { ...app, repeats: repeats + 1 } : app)
   }

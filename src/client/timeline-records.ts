@@ -16,6 +16,8 @@ export interface MessageRecord {
   readonly eventId?: string
   /** Unix seconds: from then on nothing of it may be readable here. */
   readonly expiresAt?: number
+  /** Milliseconds: when it came, if it claimed to be from a future that no clock's error explains. It stands there. */
+  readonly shownAt?: number
   /**
    * Keys of its attachments, hex, by the place of the tag: their epoch may be gone before they are fetched. More than
    * one if the message has come in several epochs.
@@ -47,6 +49,9 @@ export type TimelineRecord = MessageRecord | SystemRecord
  */
 export const MAX_AHEAD_MS = 10_000
 
+/** What is dated further ahead than this is not dated by a clock that people keep (milliseconds). */
+export const MAX_SKEW_MS = 600_000
+
 /** Milliseconds within the second of `created_at`. Nostr's times are too coarse to order a conversation. */
 const MS_TAG = "ms"
 
@@ -62,7 +67,7 @@ export function rumorMs({ created_at, tags }: Rumor): number {
 }
 
 export const msOf = (record: TimelineRecord): number =>
-  record.type === "message" ? rumorMs(record.rumor) : record.seenAt
+  record.type === "message" ? (record.shownAt ?? rumorMs(record.rumor)) : record.seenAt
 
 /** Unix seconds. */
 export const timeOf = (record: TimelineRecord): number => Math.floor(msOf(record) / 1000)
@@ -70,15 +75,17 @@ export const timeOf = (record: TimelineRecord): number => Math.floor(msOf(record
 /**
  * The record's place; stable for ever and the same on every device: by the author's time, then by id, so that a late
  * message slots in where it belongs. Of one moment, rows come first: who joins speaks afterwards. Twenty digits hold
- * every time; beyond 2^53 it is rounded, everywhere alike.
+ * every time; beyond 2^53 it is rounded, everywhere alike. A message from the future stands where it came, or it would
+ * hide what is said after it.
  */
 export function sortOf(record: TimelineRecord): string {
-  return record.type === "message"
-    ? messageSort(record.rumor)
-    : `${timeSort(record.seenAt)}:e:${record.id}`
+  if (record.type === "system") return `${timeSort(record.seenAt)}:e:${record.id}`
+  const { rumor, shownAt } = record
+  if (shownAt === undefined) return messageSort(rumor)
+  return `${timeSort(shownAt)}:m:${timeSort(rumorMs(rumor))}:${rumor.id}`
 }
 
-/** The same, for a message whose record is yet to be made. */
+/** The same, for a message that stands where its author's time puts it. */
 export function messageSort(rumor: Rumor): string {
   return `${timeSort(rumorMs(rumor))}:m:${rumor.id}`
 }
@@ -114,6 +121,13 @@ export const noticeKey = (groupId: string, digest: StateId): StoreKey => ({
   sort: digest,
 })
 
+export const aheadScope = (groupId: string) => `ahead:${groupId}`
+/** That a message which stands where it came would stand here by its own time. */
+export const aheadKey = (groupId: string, rumor: Rumor): StoreKey => ({
+  scope: aheadScope(groupId),
+  sort: messageSort(rumor),
+})
+
 const packScope = (groupId: string) => `packed:${groupId}`
 /** Of messages that are stored together, by the `sortOf` of the first. */
 export const packKey = (groupId: string, sort: string): StoreKey => ({
@@ -124,5 +138,7 @@ export const packKey = (groupId: string, sort: string): StoreKey => ({
 /** All scopes of the table that hold something of a group. */
 export const scopesOf = (groupId: string): readonly string[] => [
   groupId,
-  ...[hiddenScope, placeScope, noticeScope, expiryScope, packScope].map((scope) => scope(groupId)),
+  ...[hiddenScope, placeScope, noticeScope, expiryScope, aheadScope, packScope].map((scope) =>
+    scope(groupId),
+  ),
 ]

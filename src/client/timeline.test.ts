@@ -50,7 +50,7 @@ async function setup() {
   const stored = async () => {
     const scopes = [
       GROUP,
-      ...["hidden", "places", "packed", "expiry"].map((scope) => `${scope}:${GROUP}`),
+      ...["hidden", "places", "packed", "expiry", "ahead"].map((scope) => `${scope}:${GROUP}`),
     ]
     const rows = await Promise.all(scopes.map((scope) => store.range("timeline", scope)))
     return rows.flat().length
@@ -120,6 +120,69 @@ describe("order", () => {
       before = page.before
     } while (before !== undefined)
     expect(seen).toEqual(Array.from({ length: 25 }, (_, i) => String(i)))
+  })
+})
+
+describe("a message from a future that no clock's error explains", () => {
+  const HOUR = 3_600
+
+  async function afterOne() {
+    const world = await setup()
+    const ahead = message(HOUR, "from the future")
+    await world.deliver(message(1, "before"))
+    await world.deliver(ahead)
+    world.clock.ms = 7_000
+    await world.deliver(message(6, "after"))
+    return { ...world, ahead }
+  }
+
+  test("stands where it came, and hides nothing that is said afterwards", async () => {
+    const { contents, deliver, clock } = await afterOne()
+    expect(await contents()).toEqual(["before", "from the future", "after"])
+    expect(await contents(1)).toEqual(["after"])
+    // So does what others of its kind bring at once, in the order that they claim.
+    clock.ms = 8_000
+    await deliver(message(3 * HOUR, "later still"))
+    await deliver(message(2 * HOUR, "later"))
+    expect((await contents()).slice(3)).toEqual(["later", "later still"])
+  })
+
+  test("is there once, and in its place, whenever and however it comes again", async () => {
+    const { run, timeline, contents, unread, clock, ahead } = await afterOne()
+    const again = async () => {
+      await run(async (draft) => {
+        const others = Array.from({ length: 9 }, (_, i) => message(HOUR - 1, `another ${i}`))
+        await timeline.foresee(draft, GROUP, [ahead, ...others])
+        await timeline.deliver(draft, GROUP, {
+          rumor: ahead,
+          own: false,
+          delivery: { status: "received" },
+        })
+      })
+      expect(await contents()).toEqual(["before", "from the future", "after"])
+      expect(unread()).toBe(3)
+    }
+    await again()
+    clock.ms = 2 * HOUR * 1_000
+    await again()
+    await run((draft) => timeline.withdraw(draft, GROUP, ahead.id))
+    expect(await contents()).toEqual(["before", "after"])
+    await again()
+  })
+
+  test("leaves nothing behind", async () => {
+    const { run, timeline, ahead, stored } = await afterOne()
+    await run((draft) => timeline.delete(draft, GROUP, ahead.id))
+    expect(await stored()).toBe(4)
+    await run((draft) => timeline.forget(draft, GROUP))
+    expect(await stored()).toBe(0)
+  })
+
+  test("a clock that is minutes ahead keeps its time, as it does on every device", async () => {
+    const { deliver, contents } = await setup()
+    await deliver(message(300, "from a clock that is ahead"))
+    await deliver(message(6, "after"))
+    expect(await contents()).toEqual(["after", "from a clock that is ahead"])
   })
 })
 

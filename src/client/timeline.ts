@@ -11,15 +11,19 @@ import { forgetFiles, forgetMedia } from "./media-records.ts"
 import { PackedMessages } from "./packed-messages.ts"
 import { decodeRecord, encodeRecord, readRecord } from "./record-map.ts"
 import {
+  aheadKey,
+  aheadScope,
   expiryKey,
   expiryScope,
   hiddenScope,
   MAX_AHEAD_MS,
+  MAX_SKEW_MS,
   messageSort,
   msOf,
   noticeKey,
   parseExpiry,
   placeKey,
+  rumorMs,
   scopesOf,
   sortOf,
 } from "./timeline-records.ts"
@@ -48,7 +52,10 @@ export interface TimelineClock {
 /** So many messages that are over are deleted in one step. */
 const EXPIRED_AT_ONCE = 200
 
-interface NewMessageRecord extends Omit<MessageRecord, "type" | "arrival" | "expiresAt"> {
+interface NewMessageRecord extends Omit<
+  MessageRecord,
+  "type" | "arrival" | "expiresAt" | "shownAt"
+> {
   readonly expiresAt?: number | undefined
 }
 
@@ -110,7 +117,7 @@ export class Timeline {
 
   /**
    * Looks once where many messages would stand, so that `deliver` need not look for each of them: an id has a place
-   * only if its message stands where its time puts it, shown or hidden.
+   * only if its message stands where its time puts it, shown or hidden, or has left its mark there.
    */
   async foresee(draft: Draft, groupId: string, rumors: readonly Rumor[]): Promise<void> {
     const sorts = rumors.map(messageSort).sort()
@@ -120,7 +127,9 @@ export class Timeline {
     // Just before the first and just after the last one: both bounds are exclusive.
     const options = { after: first.slice(0, -1), before: `${last}~`, limit }
     const found = await Promise.all(
-      [groupId, hiddenScope(groupId)].map((scope) => this.#store.range("timeline", scope, options)),
+      [groupId, hiddenScope(groupId), aheadScope(groupId)].map((scope) =>
+        this.#store.range("timeline", scope, options),
+      ),
     )
     const packed = await this.#packed.sorts(groupId, first, last)
     // So much is there that a look at each is no worse.
@@ -166,11 +175,15 @@ export class Timeline {
       return
     }
     const arrival = this.#chats.arrived(draft, groupId, countsAsUnread(message))
-    const record: MessageRecord = { type: "message", ...message, ...expiry, arrival }
+    const isAhead = !message.own && rumorMs(message.rumor) > draft.now + MAX_SKEW_MS
+    const ahead = isAhead ? { shownAt: draft.now } : {}
+    const record: MessageRecord = { type: "message", ...message, ...expiry, ...ahead, arrival }
     const isNew = draft.written("timeline", placeKey(groupId, message.rumor.id)) === undefined
     this.#put(draft, groupId, record)
-    // What may be gone soon, and what will hear of its delivery, has a record of its own.
-    if (isNew && !record.own && expiresAt === undefined) this.#packed.add(draft, groupId, record)
+    if (isAhead) draft.put("timeline", aheadKey(groupId, record.rumor), new Uint8Array())
+    // What may be gone soon, what will hear of its delivery, and what stands elsewhere has a record of its own.
+    const isOrdinary = !record.own && !isAhead && expiresAt === undefined
+    if (isNew && isOrdinary) this.#packed.add(draft, groupId, record)
   }
 
   /** Deletes messages that are over, hidden ones too. Unix seconds of the next one to come, at once if there are more. */
@@ -213,6 +226,9 @@ export class Timeline {
     const scope = place.hidden ? hiddenScope(groupId) : groupId
     draft.put("timeline", { scope, sort: place.sort }, undefined)
     draft.put("timeline", placeKey(groupId, messageId), undefined)
+    if (record.shownAt !== undefined) {
+      draft.put("timeline", aheadKey(groupId, record.rumor), undefined)
+    }
     forgetFiles(draft, groupId, record.rumor)
     this.#chats.touch(draft, groupId)
   }

@@ -73,7 +73,7 @@ export function chatView(
   params: { readonly viewer: Viewer; readonly now: number; readonly image: string | undefined },
 ): ChatView {
   const { groupId, name, standing, members } = summary
-  // A message that claims to come from the future must not stay on top for ever.
+  // What is dated a little ahead must not stay above what happens meanwhile.
   const at = newest === undefined ? chat.createdAt : Math.min(timeOf(newest), params.now / 1000)
   return {
     groupId,
@@ -114,13 +114,13 @@ export function timelineItem(record: TimelineRecord, viewer: Viewer): TimelineIt
     const item = { type: "system", id, createdAt, change: systemEvent(change, viewer) } as const
     return row === undefined ? item : { ...item, row }
   }
-  const { id, pubkey, created_at, kind, content, tags } = record.rumor
+  const { id, pubkey, kind, content, tags } = record.rumor
   return {
     type: "message",
     messageId: id,
     author: viewer.person(pubkey),
     own: record.own,
-    createdAt: shownTime(created_at),
+    createdAt: shownTime(timeOf(record)),
     kind,
     content,
     tags,

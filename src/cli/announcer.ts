@@ -61,12 +61,14 @@ export class Announcer {
 
   async #newMessages(groupId: string): Promise<void> {
     const known = this.#known(groupId)
+    const now = Date.now() / 1000
     const fresh: unknown[] = []
     let old = 0
     for await (const item of newestFirst(this.#api, groupId)) {
       if (known.has(item.messageId)) {
-        // Late messages slot in between: a few known ones in a row do not mean that all before are.
-        if (++old >= 100) break
+        // Late messages slot in between: a few known ones in a row do not mean that all before are. Nor do any number
+        // that are dated ahead, which stand after what is said meanwhile.
+        if (item.createdAt <= now && ++old >= 100) break
         continue
       }
       known.add(item.messageId)

@@ -242,7 +242,7 @@ export interface MessageItem {
   readonly messageId: string
   readonly author: PersonView
   readonly own: boolean
-  /** Unix seconds: as the author says, or when it came, if that lies too far in the future. */
+  /** Unix seconds: as the author says, but no more than five minutes after it came. */
   readonly createdAt: number
   readonly kind: number
   readonly content: string

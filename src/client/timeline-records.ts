@@ -16,7 +16,7 @@ export interface MessageRecord {
   readonly eventId?: string
   /** Unix seconds: from then on nothing of it may be readable here. */
   readonly expiresAt?: number
-  /** Milliseconds: when it came, if it claimed to be from a future that no clock's error explains. It stands there. */
+  /** Milliseconds: where it stands, if its author's time lay further ahead than that when it came. */
   readonly shownAt?: number
   /**
    * Keys of its attachments, hex, by the place of the tag: their epoch may be gone before they are fetched. More than
@@ -49,8 +49,8 @@ export type TimelineRecord = MessageRecord | SystemRecord
  */
 export const MAX_AHEAD_MS = 10_000
 
-/** What is dated further ahead than this is not dated by a clock that people keep (milliseconds). */
-export const MAX_SKEW_MS = 600_000
+/** Nothing stands further ahead of our clock than this when it comes (milliseconds). */
+export const MAX_SKEW_MS = 300_000
 
 /** Milliseconds within the second of `created_at`. Nostr's times are too coarse to order a conversation. */
 const MS_TAG = "ms"
@@ -75,8 +75,8 @@ export const timeOf = (record: TimelineRecord): number => Math.floor(msOf(record
 /**
  * The record's place; stable for ever and the same on every device: by the author's time, then by id, so that a late
  * message slots in where it belongs. Of one moment, rows come first: who joins speaks afterwards. Twenty digits hold
- * every time; beyond 2^53 it is rounded, everywhere alike. A message from the future stands where it came, or it would
- * hide what is said after it.
+ * every time; beyond 2^53 it is rounded, everywhere alike. What claims a far future stands at the end of the near one,
+ * or it would hide what is said after it.
  */
 export function sortOf(record: TimelineRecord): string {
   if (record.type === "system") return `${timeSort(record.seenAt)}:e:${record.id}`
@@ -122,7 +122,7 @@ export const noticeKey = (groupId: string, digest: StateId): StoreKey => ({
 })
 
 export const aheadScope = (groupId: string) => `ahead:${groupId}`
-/** That a message which stands where it came would stand here by its own time. */
+/** That a message which stands elsewhere would stand here by its author's time. */
 export const aheadKey = (groupId: string, rumor: Rumor): StoreKey => ({
   scope: aheadScope(groupId),
   sort: messageSort(rumor),

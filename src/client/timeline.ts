@@ -175,8 +175,9 @@ export class Timeline {
       return
     }
     const arrival = this.#chats.arrived(draft, groupId, countsAsUnread(message))
-    const isAhead = !message.own && rumorMs(message.rumor) > draft.now + MAX_SKEW_MS
-    const ahead = isAhead ? { shownAt: draft.now } : {}
+    const latest = draft.now + MAX_SKEW_MS
+    const isAhead = !message.own && rumorMs(message.rumor) > latest
+    const ahead = isAhead ? { shownAt: latest } : {}
     const record: MessageRecord = { type: "message", ...message, ...expiry, ...ahead, arrival }
     const isNew = draft.written("timeline", placeKey(groupId, message.rumor.id)) === undefined
     this.#put(draft, groupId, record)

@@ -81,8 +81,8 @@ test("a message from a time that no date can hold hides nothing", async () => {
   expect(await alice.texts()).toEqual([
     "Very old fish",
     "Fresh fish",
-    "From the end of time",
     "Fresh bread",
+    "From the end of time",
   ])
 })
 

@@ -71,6 +71,19 @@ test("only the author's edits and deletions count, everyone's reactions do", asy
   expect(list[1]).not.toHaveProperty("deleted")
 })
 
+test("what is dated before the message that it is about counts all the same", async () => {
+  const all = api([item("r", B, about(7, "m", "👍")), item("0", A), item("m", A)])
+  expect(await listMessages(all, "g", { limit: 1 })).toMatchObject([
+    { messageId: "m", reactions: [{ messageId: "r" }] },
+  ])
+})
+
+test("an edit of several messages is none", async () => {
+  const tags = ["m1", "m2"].map((id) => ["e", id])
+  const all = api([item("m1", A), item("m2", A), item("e", A, { kind: 1009, tags })])
+  expect((await listMessages(all, "g", {})).map(({ content }) => content)).toEqual(["m1", "m2"])
+})
+
 test("limit and before page through the messages", async () => {
   const all = api(["1", "2", "3", "4", "5"].map((id) => item(id, A)))
   const ids = async (page: { limit?: number; before?: string }) =>

@@ -26,20 +26,26 @@ const REACTION = 7
 const EDIT = 1009
 const PAGE = 200
 
+/** Clocks differ: what is said of a message may be dated before it. So many events further back are looked at for that. */
+const DATED_BEFORE = 200
+
 /** Oldest first; `before`: the id of a message, to read further back. */
 export async function listMessages(
   api: Pick<ClientApi, "timeline">,
   groupId: string,
   { limit = 50, before }: { readonly limit?: number; readonly before?: string | undefined },
 ): Promise<readonly ListedMessage[]> {
-  const decorations: MessageItem[] = []
+  const decorations = new Decorations()
   const messages: MessageItem[] = []
   let reached = before === undefined
+  let further = 0
   for await (const item of newestFirst(api, groupId)) {
-    if (isDecoration(item.kind)) decorations.push(item)
+    const isFull = messages.length >= limit
+    if (isFull && further++ >= DATED_BEFORE) break
+    if (isDecoration(item.kind)) decorations.add(item)
+    else if (isFull) continue
     else if (reached) messages.push(item)
     else reached = item.messageId === before
-    if (messages.length >= limit) break
   }
   return messages.reverse().map((message) => decorate(message, decorations))
 }
@@ -60,15 +66,37 @@ export async function* newestFirst(
   } while (before !== undefined)
 }
 
-/** `decorations` are newest first, so the first edit that counts is the last one made. */
-function decorate(message: MessageItem, decorations: readonly MessageItem[]): ListedMessage {
+/** By what they are about, newest first, as they are added. */
+class Decorations {
+  readonly #about = new Map<string, MessageItem[]>()
+
+  add(item: MessageItem): void {
+    for (const target of new Set(targetsOf(item))) {
+      const known = this.#about.get(target)
+      if (known === undefined) this.#about.set(target, [item])
+      else known.push(item)
+    }
+  }
+
+  of(messageId: string, kind: number): readonly MessageItem[] {
+    return (this.#about.get(messageId) ?? []).filter((each) => each.kind === kind)
+  }
+
+  /** Only authors delete what they have said. */
+  isDeleted({ messageId, author }: MessageItem): boolean {
+    return this.of(messageId, DELETE).some((each) => each.author.pubkey === author.pubkey)
+  }
+}
+
+function decorate(message: MessageItem, decorations: Decorations): ListedMessage {
   const { messageId, author, createdAt, kind, tags } = message
-  const about = decorations.filter((each) => targets(each).includes(messageId))
-  const own = about.filter((each) => each.author.pubkey === author.pubkey)
-  const deleted = own.some((each) => each.kind === DELETE)
-  const edit = own.find((each) => each.kind === EDIT)
-  const reactions = about
-    .filter((each) => each.kind === REACTION && !isDeleted(each, decorations))
+  const deleted = decorations.isDeleted(message)
+  const edit = decorations
+    .of(messageId, EDIT)
+    .find((each) => each.author.pubkey === author.pubkey && targetsOf(each).length === 1)
+  const reactions = decorations
+    .of(messageId, REACTION)
+    .filter((each) => !decorations.isDeleted(each))
     .map(({ messageId: id, author: by, content }) => ({
       messageId: id,
       pubkey: by.pubkey,
@@ -88,14 +116,6 @@ function decorate(message: MessageItem, decorations: readonly MessageItem[]): Li
   }
 }
 
-const targets = ({ tags }: MessageItem) =>
-  tags.filter(([name]) => name === "e").map(([, id]) => id ?? "")
-
-/** Un-reacting is deleting one's own reaction. */
-const isDeleted = (reaction: MessageItem, decorations: readonly MessageItem[]) =>
-  decorations.some(
-    (each) =>
-      each.kind === DELETE &&
-      each.author.pubkey === reaction.author.pubkey &&
-      targets(each).includes(reaction.messageId),
-  )
+/** Un-reacting is deleting one's own reaction, and an edit has one target (wire §8.2). */
+const targetsOf = ({ tags }: MessageItem): readonly string[] =>
+  tags.flatMap(([name, id]) => (name === "e" && id !== undefined ? [id] : []))

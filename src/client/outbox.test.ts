@@ -60,13 +60,16 @@ const entry = (event: Publication["event"], relays: readonly string[]) =>
   ({ event, relays, purpose: "commit", groupId: "g", innerId: undefined }) as const
 
 describe("answers", () => {
-  test("a Commit that one relay refuses does not wait for ever for a dead one", async () => {
+  test.each([
+    ["a Commit", "commit"],
+    ["a departure", "proposal"],
+  ] as const)("%s that one relay refuses waits not for ever for a dead one", async (_, purpose) => {
     const pool = new FakePool()
     pool.answer = (url) => (url === A ? refused : unanswered)
     let time = 1_000_000
     const { outbox, mailbox, outcomes } = await open(await openMemoryStore(), pool, () => time)
     const event = someEvent()
-    await mailbox.run((draft) => outbox.add(draft, entry(event, [A, B])))
+    await mailbox.run((draft) => outbox.add(draft, { ...entry(event, [A, B]), purpose }))
     await until(() => pool.published.some(({ url }) => url === B))
     expect(await outcomes()).toEqual({})
     time += 119_000

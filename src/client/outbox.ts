@@ -300,7 +300,8 @@ export class Outbox {
 /**
  * Until when the relays that are silent are waited for (milliseconds). Once one has the event, the others have their
  * time to get it. A Commit that one refuses must not hold up its group for ever because another is dead: it is given
- * up after a while, and adopted if the silent relay turns out to have stored it.
+ * up after a while, and adopted if the silent relay turns out to have stored it. Nor must a departure: it is offered
+ * again.
  */
 function waitsUntil({ event, acceptedAt, createdAt, purpose, targets }: Publication): number {
   // Wire §7.9: what is over is owed to nobody any more.
@@ -308,7 +309,8 @@ function waitsUntil({ event, acceptedAt, createdAt, purpose, targets }: Publicat
   const end = expiration === undefined ? Infinity : Number(expiration) * 1000
   if (acceptedAt !== undefined) return Math.min(end, acceptedAt + FANOUT_MS)
   const refused = targets.some(({ state }) => state === "refused")
-  return Math.min(end, purpose === "commit" && refused ? createdAt + STUCK_MS : Infinity)
+  const isWaitedFor = purpose === "commit" || purpose === "proposal"
+  return Math.min(end, isWaitedFor && refused ? createdAt + STUCK_MS : Infinity)
 }
 
 /** What the relays have said so far, for the eyes of the user. */

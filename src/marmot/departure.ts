@@ -3,8 +3,8 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { type GroupState, proposalTypes, senderTypes } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
-import type { MessageId } from "./engine-types.ts"
-import { factsOf } from "./group-facts.ts"
+import type { MessageId, PublishOutcome } from "./engine-types.ts"
+import { factsOf, routeOf } from "./group-facts.ts"
 import type { Transition } from "./transition.ts"
 
 const SHORTEST_JITTER_MS = 100
@@ -14,6 +14,8 @@ const JITTER_PER_MEMBER_MS = 100
 const WIDEST_JITTER_MS = 30_000
 /** A Commit of departures that could not be made or published is tried again after this long. */
 const RETRY_MS = 60_000
+/** So is our own SelfRemove; that pause doubles up to this. */
+const LONGEST_RETRY_MS = 3600 * 1000
 
 /** A SelfRemove proposal that waits at a state. */
 export interface WaitingDeparture {
@@ -77,6 +79,32 @@ export function scheduleDeparture(t: Transition): void {
     const range = Math.min(WIDEST_JITTER_MS, Math.max(JITTER_RANGE_MS, widest))
     t.set({ autoCommitAt: t.env.now + SHORTEST_JITTER_MS + (spread % range) })
   }
+}
+
+/**
+ * Every relay has refused our SelfRemove. Nobody has heard it, so nobody will commit it, and there can be no other one for
+ * this state (behaviour §5): the same one is offered again.
+ */
+export function departureAnswered(t: Transition, eventId: string, outcome: PublishOutcome): void {
+  const { leaving } = t.group
+  if (leaving?.event?.id !== eventId || outcome !== "rejected") return
+  const { refusals = 0 } = leaving
+  const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** refusals)
+  t.set({ leaving: { ...leaving, refusals: refusals + 1, retryAt: t.env.now + pause } })
+}
+
+/** Once its time has come; a clock that was set back must not hold it up. */
+export function offerDepartureAgain(t: Transition): void {
+  const { leaving } = t.group
+  const { mls } = t.tip
+  if (leaving?.retryAt === undefined) return
+  const isTime = leaving.retryAt <= t.env.now || leaving.retryAt - t.env.now > LONGEST_RETRY_MS
+  if (!isTime) return
+  t.set({ leaving: { ...leaving, retryAt: undefined } })
+  const { event } = leaving
+  if (event === undefined || mls === undefined) return
+  const { relays } = routeOf(mls)
+  t.emit({ type: "publish", purpose: "proposal", event, relays, innerId: undefined })
 }
 
 /** We are no leaver any more, so the departures of others are ours to commit again. */

@@ -123,6 +123,40 @@ describe("leaving", () => {
     expect(members(ada)).toHaveLength(2)
   })
 
+  test("is offered again, the very same, as long as every relay refuses it", async () => {
+    const { world, people } = await worldOf(["ada", "bo", "cy"])
+    const [ada, bo, cy] = people
+    await cy.want({ type: "leave" })
+    const said = cy.publication.event
+    for (const minutes of [1, 2, 4]) {
+      await world.reject(cy.publication)
+      cy.restart()
+      await world.pass(minutes * 60_000 - 1)
+      expect(world.unanswered).toEqual([])
+      await world.pass(1)
+      expect(cy.publication.event).toEqual(said)
+    }
+    await world.settle()
+    expectAgreement([ada, bo])
+    expect(standing(cy)).toBe("left")
+  })
+
+  test("that every relay refused is made anew for the next state, and not offered for the last", async () => {
+    const { world, people } = await worldOf(["ada", "bo", "cy"])
+    const [ada, , cy] = people
+    await cy.want({ type: "leave" })
+    const said = cy.publication.event
+    await world.reject(cy.publication)
+    await ada.rename("Lodge")
+    await world.acceptAll()
+    await cy.receiveAll()
+    await world.pass(6_000)
+    expect(cy.publication.event).not.toEqual(said)
+    expect(cy.wake).toBeUndefined()
+    await world.settle()
+    expect(standing(cy)).toBe("left")
+  })
+
   test("an admin steps down first", async () => {
     const { world, people } = await worldOf(["ada", "bo", "cy"])
     const [ada, bo, cy] = people

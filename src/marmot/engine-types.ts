@@ -135,6 +135,17 @@ export interface DeferredEvent {
   readonly atSweep?: number
 }
 
+export interface Leaving {
+  /** That the SelfRemove was made for. */
+  readonly epoch: number
+  /** What carries it; absent in records of earlier versions. */
+  readonly event?: NostrEvent
+  /** How often every relay has refused it. */
+  readonly refusals?: number
+  /** Milliseconds: when it is offered again. */
+  readonly retryAt?: number | undefined
+}
+
 /** Stored history is being read. Lives in memory alone: whoever restarts has passed its states for good. */
 export interface Reading {
   /** Milliseconds: when no more of it is waited for. */
@@ -285,8 +296,8 @@ export interface MarmotGroup {
   readonly abandoned: ReadonlyMap<StateId, PendingCommit>
   readonly welcomes: readonly PendingWelcome[]
   readonly pass: Pass | undefined
-  /** A SelfRemove of ours was handed to the transport; the epoch that it was made for. */
-  readonly leaving: { readonly epoch: number } | undefined
+  /** A SelfRemove of ours was handed to the transport. */
+  readonly leaving: Leaving | undefined
   /** We have asked to end the group: nothing new goes out, until it has ended or we can no longer end it. */
   readonly disbanding?: Disbanding | undefined
   /** Made of records that are damaged: it says what the group was, and is never stored. */

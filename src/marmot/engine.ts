@@ -3,6 +3,7 @@
 import type { NostrEvent } from "../nostr/event.ts"
 import { Ahead } from "./ahead.ts"
 import { backfillWake } from "./backfill.ts"
+import { departureAnswered } from "./departure.ts"
 import type { EngineEnv, GroupInput, MarmotGroup, Step } from "./engine-types.ts"
 import { acceptIntent, drain } from "./local.ts"
 import { passIsDue, resolvePass } from "./pass.ts"
@@ -63,6 +64,7 @@ function nextStep(group: MarmotGroup): number | undefined {
   if (backfill !== undefined) times.push(backfill)
   if (group.autoCommitAt !== undefined) times.push(group.autoCommitAt)
   if (group.disbanding?.retryAt !== undefined) times.push(group.disbanding.retryAt)
+  if (group.leaving?.retryAt !== undefined) times.push(group.leaving.retryAt)
   return times.length === 0 ? undefined : Math.min(...times)
 }
 
@@ -91,6 +93,7 @@ async function take(t: Transition, input: GroupInput): Promise<void> {
     case "published":
       published(t, input.eventId, input.outcome)
       acknowledge(t, input.eventId, input.outcome)
+      departureAnswered(t, input.eventId, input.outcome)
       return
     case "halfPublished":
       acknowledgeAnew(t, input.innerIds)

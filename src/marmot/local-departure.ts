@@ -9,7 +9,13 @@ import {
   proposalTypes,
 } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
-import { hasProposedDeparture, rescheduleDeparture, stay, waitingDepartures } from "./departure.ts"
+import {
+  hasProposedDeparture,
+  offerDepartureAgain,
+  rescheduleDeparture,
+  stay,
+  waitingDepartures,
+} from "./departure.ts"
 import type { Intent } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
 import { factsOf, isActiveAdmin, routeOf } from "./group-facts.ts"
@@ -56,7 +62,13 @@ export async function leave(t: Transition, intent: Intent & { type: "leave" }): 
  */
 export async function renewDeparture(t: Transition): Promise<void> {
   const { mls } = t.tip
-  if (t.group.leaving === undefined || mls === undefined || hasProposedDeparture(mls)) return
+  const { leaving } = t.group
+  if (leaving === undefined || mls === undefined) return
+  if (hasProposedDeparture(mls)) {
+    offerDepartureAgain(t)
+    return
+  }
+  t.set({ leaving: { ...leaving, retryAt: undefined } })
   if (!isActiveAdmin(mls, t.group.device.pubkey)) return unattended(() => proposeDeparture(t))
   // The Commit by which we stepped down has lost: do it again, unless nobody else is left to do an admin's work.
   const others = otherAdmins(t, mls)
@@ -102,7 +114,7 @@ async function proposeDeparture(t: Transition): Promise<void> {
   const event = sealForGroup(t, created.message, { createdAt: Math.floor(t.env.now / 1000) })
   t.putState({ ...tip, mls: created.state })
   const seen = new Map(t.group.seen).set(bytesToHex(sha256(created.message)), tip.epoch)
-  t.set({ leaving: { epoch: tip.epoch }, seen })
+  t.set({ leaving: { epoch: tip.epoch, event }, seen })
   const { relays } = routeOf(tip.mls)
   t.emit({ type: "publish", purpose: "proposal", event, relays, innerId: undefined })
 }

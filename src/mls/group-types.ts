@@ -81,7 +81,7 @@ export interface PskStore {
   psk(id: PreSharedKeyId): Promise<Uint8Array | undefined> | Uint8Array | undefined
 }
 
-/** Bounds on what a peer can make us do; each has a default that is safe. */
+/** Bounds on what a peer can make us do; each but `maxLifetime`, which is the application's to know, has a safe default. */
 export interface MlsLimits {
   /** Largest decoded tree, in leaves. Default 2^17. */
   readonly maxLeaves?: number

@@ -297,7 +297,10 @@ export interface JoinGroupOptions extends LongWork {
   readonly keyPackages: readonly OwnKeyPackage[]
   /** The ratchet_tree extension's data, where the Welcome does not carry it. */
   readonly ratchetTree?: Uint8Array
-  /** The group that the Welcome's group follows by reinitialisation or branching (§11.2, §11.3), if it may. */
+  /**
+   * The group that the Welcome's group follows by reinitialisation or branching (§11.2, §11.3): given for such a Welcome,
+   * and only for such.
+   */
   readonly parent?: GroupState
 }
 

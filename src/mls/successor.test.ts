@@ -5,6 +5,7 @@ import { createCrypto } from "./backend.ts"
 import { createCommit } from "./commit-create.ts"
 import {
   type Backend,
+  add,
   afterCommit,
   backends,
   capabilities,
@@ -17,7 +18,7 @@ import {
 import { advanceEpoch, openEpochWindow, windowPsks } from "./epoch-window.ts"
 import type { GroupState, MlsContext, SuccessorOptions } from "./group-types.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
-import { encryptApplication } from "./group.ts"
+import { createGroup, encryptApplication } from "./group.ts"
 import { processMessage } from "./process.ts"
 import { extensionTypes, proposalTypes } from "./registry.ts"
 import { createBranch, createReinitialized } from "./successor.ts"
@@ -138,6 +139,28 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       )
     })
 
+    test("successor_parent: an old group was given, and no PSK for branching leads to it", async () => {
+      const resumption = {
+        kind: "resumption",
+        usage: "application",
+        pskGroupId: alice.groupContext.groupId,
+        pskEpoch: alice.groupContext.epoch,
+        pskNonce: ctx.crypto.random(ctx.crypto.suite.hash.size),
+      } as const
+      const knowing = { ...ctx, psks: { psk: () => alice.epochSecrets.resumptionPsk } }
+      const linked = { proposalType: proposalTypes.psk, psk: resumption } as const
+      for (const proposals of [[add(own(1))], [add(own(1)), linked]]) {
+        const group = await createGroup(ctx, { groupId, extensions: [], keyPackage: own(0) })
+        const welcome = welcomed(await createCommit(knowing, group, { proposals }))
+        const join = { welcome, keyPackages: [own(1)] }
+        expect(await codeOf(() => joinGroup(knowing, { ...join, parent: bob }))).toBe(
+          "successor_parent",
+        )
+        // One who does not take it for a branch may join.
+        expect((await joinGroup(knowing, join)).state.groupContext.groupId).toEqual(groupId)
+      }
+    })
+
     test("successor_members: a stranger in the branch, when made and when joined", async () => {
       const stranger = await keyPackageOf(ctx.crypto, "mallory")
       const members = [own(1).keyPackage, stranger.keyPackage]
@@ -214,6 +237,21 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       const unaware = { ...ended[1], reInit: undefined }
       const join = { welcome: welcomed(made), keyPackages: renewed.slice(1, 2), parent: unaware }
       expect(await codeOf(() => joinGroup(next, join))).toBe("not_reinitialised")
+    })
+
+    test("successor_parent: a group of the agreed parameters that an outsider made", async () => {
+      const [, bobEnded] = ended
+      const { extensions } = reInit
+      const mallory = await keyPackageOf(next.crypto, "alice", {
+        capabilities: { ...capabilities, cipherSuites: [1, 3] },
+      })
+      const members = renewed.slice(1)
+      const group = await createGroup(next, { groupId, extensions, keyPackage: mallory })
+      const made = await createCommit(next, group, { proposals: members.map(add) })
+      // Nothing but the PSK tells it from the successor.
+      expect(made.next.groupContext).toMatchObject({ ...reInit, epoch: 1n })
+      const join = { welcome: welcomed(made), keyPackages: renewed.slice(1, 2), parent: bobEnded }
+      expect(await codeOf(() => joinGroup(next, join))).toBe("successor_parent")
     })
 
     test("unsupported: a successor of another protocol version than we speak", async () => {

@@ -43,6 +43,11 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const groupSecrets = await openSecrets(crypto, welcome, { own, secrets })
   checkPsks(crypto, groupSecrets)
   const { parent } = options
+  const succession = groupSecrets.psks.find(isSuccessionPsk)
+  // §11.2, §11.3: the PSK is what links the groups. Without it whoever knows the agreed parameters could have made this one.
+  if (parent !== undefined && succession === undefined) {
+    throw new MlsError("successor_parent", "no PSK links the group to the one given", "12.4.3.1")
+  }
   const asked = parent === undefined ? ctx : withParent(ctx, parent)
   const psks = await resolvePsks(asked, groupSecrets.psks)
   const inputs = { joinerSecret: groupSecrets.joinerSecret, pskSecret: pskSecret(crypto, psks) }
@@ -50,7 +55,6 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const { groupContext } = groupInfo
   checkResumption(groupSecrets, groupContext.epoch)
   const { tree, signer } = await verifyPublicGroup(ctx, groupInfo, options)
-  const succession = groupSecrets.psks.find(isSuccessionPsk)
   if (succession !== undefined) {
     // Without the old group nobody can tell whether this one follows it.
     if (parent === undefined) {

@@ -255,6 +255,11 @@ export const validationRules: readonly Rule[] = [
       "successor_parameters",
       "successor_parameters: another group id, or other extensions, than agreed",
     ],
+    [
+      "a new group that no PSK links to the old one",
+      "successor_parent",
+      "successor_parent: a group of the agreed parameters that an outsider made",
+    ],
   ]),
   ...rules("11.3", "mls/successor", [
     [
@@ -266,6 +271,11 @@ export const validationRules: readonly Rule[] = [
       "a branch whose old group is not known",
       "successor_parent",
       "successor_parent: the key alone does not tell whether the members are right",
+    ],
+    [
+      "a branch that no PSK links to the old group",
+      "successor_parent",
+      "successor_parent: an old group was given, and no PSK for branching leads to it",
     ],
     [
       "a branch of another cipher suite",

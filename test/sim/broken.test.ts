@@ -6,10 +6,10 @@ import { marmotEngine } from "../../src/client/engine.ts"
 import type { Engine } from "../../src/client/engine.ts"
 import type { Effect, MarmotGroup } from "../../src/marmot/engine-types.ts"
 import type { Rumor } from "../../src/nostr/event.ts"
+import type { Property } from "./failure.ts"
 import type { Item, Plan } from "./plan.ts"
-import type { Property } from "./properties.ts"
 import { simulate } from "./simulate.ts"
-import type { WorldOptions } from "./world.ts"
+import type { World, WorldOptions } from "./world.ts"
 
 /** Three devices that talk, rename, and remove one of them. */
 function planWith(...items: readonly Item[]): Plan {
@@ -40,9 +40,10 @@ async function found(options: WorldOptions, plan = planWith()): Promise<Readonly
   return new Set(failures.map(({ property }) => property))
 }
 
-/** Device 1 has an engine whose steps end in another way. */
+/** Device 1, or every one, has an engine whose steps end in another way. */
 function brokenSteps(
   change: (effects: readonly Effect[], group: MarmotGroup) => readonly Effect[],
+  isBroken: (index: number) => boolean = (index) => index === 1,
 ): WorldOptions {
   const engine: Engine = {
     ...marmotEngine,
@@ -51,16 +52,21 @@ function brokenSteps(
       return { ...step, effects: change(step.effects, step.group) }
     },
   }
-  return { engineOf: (index) => (index === 1 ? engine : marmotEngine) }
+  return { engineOf: (index) => (isBroken(index) ? engine : marmotEngine) }
 }
 
-const mapDelivered = (change: (event: Rumor) => readonly Rumor[]) =>
-  brokenSteps((effects) =>
-    effects.flatMap((effect) =>
-      effect.type === "deliver" && !effect.own
-        ? change(effect.event).map((event) => ({ ...effect, event }))
-        : [effect],
-    ),
+const mapDelivered = (
+  change: (event: Rumor) => readonly Rumor[],
+  isBroken?: (index: number) => boolean,
+) =>
+  brokenSteps(
+    (effects) =>
+      effects.flatMap((effect) =>
+        effect.type === "deliver" && !effect.own
+          ? change(effect.event).map((event) => ({ ...effect, event }))
+          : [effect],
+      ),
+    isBroken,
   )
 
 describe("a run of the simulator", () => {
@@ -104,6 +110,42 @@ describe("a run of the simulator", () => {
     expect(await found(mapDelivered((event) => (number++ % 3 === 1 ? [] : [event])))).toEqual(
       new Set(["lost"]),
     )
+  })
+
+  const left: readonly Item[] = [{ at: 16_000, type: "leave", by: 2 }]
+  const removed: readonly Item[] = [{ at: 16_000, type: "remove", by: 0, subject: 2 }]
+  const again: readonly Item[] = [...removed, { at: 24_000, type: "invite", by: 0, subject: 2 }]
+  /** Device 2 talks, `items` happen to it, and nobody shows what it has said. */
+  async function unheard(items: readonly Item[], options: Pick<WorldOptions, "atEnd"> = {}) {
+    const usual = planWith({ at: 3_000, type: "send", by: 2, times: 3 }, ...items)
+    const phases = usual.phases.map((all) =>
+      all.filter((item) => item.type !== "remove" || items.includes(item)),
+    )
+    expect(await found({}, { ...usual, phases })).toEqual(new Set())
+    const deaf = mapDelivered(
+      (event) => (event.content.endsWith("of d2") ? [] : [event]),
+      () => true,
+    )
+    const { failures } = await simulate({ ...usual, phases }, { ...deaf, ...options })
+    return failures.map(({ property }) => property)
+  }
+  /** Three messages, and two others. */
+  const six = Array.from({ length: 6 }, () => "lost")
+
+  test.each([
+    ["leaves", left],
+    ["is removed", removed],
+    ["is removed and invited again", again],
+  ])("finds what nobody shows of one who %s", async (_, items) => {
+    expect(await unheard(items)).toEqual(six)
+  })
+
+  test.each([
+    ["asks it of one who leaves, though no relay has it", left, six],
+    ["does not ask it of one who is removed, where no relay has it", removed, []],
+  ])("%s", async (_, items, expected) => {
+    const atEnd = ({ relays }: World) => relays.forEach((each) => each.forget(1))
+    expect(await unheard(items, { atEnd })).toEqual(expected)
   })
 
   const late: Item = { at: 19_900, type: "send", by: 2, times: 1 }

@@ -25,7 +25,7 @@ export function isOvertaken(
       state.epoch <= epoch + APP_WINDOW &&
       !state.members.includes(author.pubkey),
   )
-  const carriers = [...(world.witness.carriers.get(id) ?? [])]
+  const carriers = [...(world.witness.carriers.get(id)?.keys() ?? [])]
   const tips = carriers.flatMap((eventId) => device.watched.arrivals.get(eventId) ?? [])
   return isGone && tips.length > 0 && tips.every((tip) => tip > epoch + APP_WINDOW)
 }

@@ -4,36 +4,12 @@ import { ClientError } from "../../src/client/api.ts"
 import type { GroupView, MessageItem } from "../../src/client/api.ts"
 import { MAX_PASSED_STATES, MAX_STATES, MAX_UNOPENED } from "../../src/marmot/limits.ts"
 import type { Device } from "./device.ts"
-import { isOvertaken } from "./overtaken.ts"
+import type { Fail, Failure, Property } from "./failure.ts"
+import { authenticatorIn, brokenFor, membersOf, sorted } from "./members.ts"
+import type { Member } from "./members.ts"
+import { checkMessages } from "./owed.ts"
 import type { StateInfo } from "./witness.ts"
 import type { World } from "./world.ts"
-
-export const properties = [
-  "divergent",
-  "lost",
-  "duplicated",
-  "leaked",
-  "stuck",
-  "order",
-  "rule",
-  "unbounded",
-  "defect",
-] as const
-export type Property = (typeof properties)[number]
-
-export interface Failure {
-  readonly property: Property
-  readonly text: string
-}
-
-/** A member at the end. */
-export interface Member {
-  readonly device: Device
-  readonly view: GroupView
-  readonly fingerprint: string
-  readonly messages: readonly MessageItem[]
-  readonly joinEpoch: number
-}
 
 export async function check(world: World): Promise<readonly Failure[]> {
   const failures: Failure[] = []
@@ -56,105 +32,9 @@ export async function check(world: World): Promise<readonly Failure[]> {
   for (const victim of victims) checkVictim(world, knowing, victim, fail)
   checkAgreement(world, knowing, fail, [...victims, ...guests])
   checkDepartures(knowing, fail)
-  checkMessages(world, knowing, victims, fail)
+  await checkMessages(world, knowing, victims, fail)
   checkRules(world, knowing, fail)
   return failures
-}
-
-/** In its own eyes: whoever has asked to leave, or to end the group, is one until that is done. */
-const isMember = ({ standing }: GroupView) =>
-  standing === "active" || standing === "leaving" || standing === "disbanding"
-
-/** Honest devices that take themselves for members. */
-export async function membersOf(world: World): Promise<readonly Member[]> {
-  const members: Member[] = []
-  for (const device of world.devices.filter(({ isHonest }) => isHonest)) {
-    const view = await world.groupOf(device)
-    if (view === undefined || !isMember(view)) continue
-    const messages = await device.messages(world.groupId)
-    const fingerprint = JSON.stringify(await device.client?.fingerprint(world.groupId))
-    const joinEpoch = device.watched.copy?.joinEpoch ?? 0
-    members.push({ device, view, fingerprint, messages, joinEpoch })
-  }
-  return members
-}
-
-/**
- * The members by what most of them hold, who can't follow the others because a Commit is broken for them, and who takes
- * itself for a member and is none in the eyes of the others.
- */
-export function sorted(world: World, members: readonly Member[]) {
-  const votes = (member: Member) =>
-    members.filter(({ fingerprint }) => fingerprint === member.fingerprint).length
-  // Whoever could take the Commits that others can't sees every branch.
-  const broken = brokenStates(world, members)
-  const sees = ({ device: { watched } }: Member) =>
-    broken.filter((name) => watched.held.has(name)).length
-  // Whoever holds the states of others beside its own has compared the branches; who can't read one could not.
-  const tips = new Set(members.map(({ fingerprint }) => authenticatorIn(fingerprint)))
-  const weighs = ({ device: { watched } }: Member) =>
-    [...tips].filter((tip) => watched.weighed.has(tip)).length
-  const listed = ({ device }: Member) =>
-    members.filter(({ view }) => view.members.some(({ pubkey }) => pubkey === device.pubkey)).length
-  const [first] = members.toSorted(
-    (a, b) =>
-      sees(b) - sees(a) || weighs(b) - weighs(a) || votes(b) - votes(a) || listed(b) - listed(a),
-  )
-  if (first === undefined) return { knowing: members, strays: [], victims: [], guests: [] }
-  const everyoneElse = members.filter((member) => member !== first)
-  const guests = everyoneElse.filter((member) => isGuest(world, member, first))
-  const others = everyoneElse.filter((member) => !guests.includes(member))
-  const victims = others.filter((member) => brokenFor(world, member, first) !== undefined)
-  const isListed = ({ device }: Member) =>
-    first.view.members.some(({ pubkey }) => pubkey === device.pubkey)
-  const rest = others.filter((member) => !victims.includes(member))
-  return {
-    knowing: [first, ...rest.filter(isListed)],
-    strays: rest.filter((member) => !isListed(member)),
-    victims,
-    guests,
-  }
-}
-
-/**
- * It was invited into a branch that has lost since, so it has no state of the one that won, nor any state before the
- * fork: no protocol tells it more than that it can open nothing.
- */
-function isGuest(world: World, { device }: Member, first: Member): boolean {
-  const joined = device.watched.copy?.joinState
-  if (joined === undefined) return false
-  const chain = world.witness.chain(authenticatorIn(first.fingerprint))
-  const its = world.witness.chain(joined)
-  return !chain.some((state) => state === its[0]) && its.some((state) => chain.includes(state))
-}
-
-/** The state that a member of bad faith has made in the history of `first` so that `member`, who held its parent, can't enter. */
-function brokenFor(world: World, member: Member, first: Member): StateInfo | undefined {
-  const isBroken = isBrokenFor(world, member)
-  return world.witness.chain(authenticatorIn(first.fingerprint)).find(isBroken)
-}
-
-/** Authenticators of all such states, on whatever branch. */
-function brokenStates(world: World, members: readonly Member[]): readonly string[] {
-  const isBroken = members.map((member) => isBrokenFor(world, member))
-  return [...world.witness.states.values()]
-    .filter((state) => isBroken.some((isBrokenForOne) => isBrokenForOne(state)))
-    .map(({ authenticator }) => authenticator)
-}
-
-function isBrokenFor(world: World, { device, joinEpoch }: Member) {
-  const dishonest = new Set(
-    world.devices.filter(({ isHonest }) => !isHonest).map(({ pubkey }) => pubkey),
-  )
-  const { held } = device.watched
-  return ({ authenticator, parent, committer, members, epoch }: StateInfo) =>
-    epoch > joinEpoch &&
-    committer !== undefined &&
-    dishonest.has(committer) &&
-    members.includes(device.pubkey) &&
-    !held.has(authenticator) &&
-    parent !== undefined &&
-    held.has(parent)
 }
 
 /** RFC 9420 §7.5 has no proof that a path opens for everyone: who can't open it can only suspect that others did. */
@@ -211,8 +91,6 @@ export function checkDepartures(members: readonly Member[], fail: Fail): void {
     }
   }
 }
-
-type Fail = (property: Property, text: string) => void
 
 export function checkAgreement(
   world: World,
@@ -297,80 +175,6 @@ export function checkSecrecy(
     if (!mayRead) fail("leaked", `${device.name} shows ${content}`)
   }
 }
-
-function checkMessages(
-  world: World,
-  members: readonly Member[],
-  victims: readonly Member[],
-  fail: Fail,
-): void {
-  const [first] = members
-  if (first === undefined) return
-  const tip = authenticatorIn(first.fingerprint)
-  const chain = new Map(world.witness.chain(tip).map((state) => [state.authenticator, state]))
-  /** The last canonical epoch in which a message opened anywhere. */
-  const epochs = new Map<string, number>()
-  for (const { watched } of world.devices) {
-    for (const [id, names] of watched.opened) {
-      for (const name of names) {
-        const epoch = chain.get(name)?.epoch
-        if (epoch !== undefined) epochs.set(id, Math.max(epoch, epochs.get(id) ?? 0))
-      }
-    }
-  }
-  const texts = new Map<string, string>()
-  /** What every member owes its user: all that was accepted of members who stayed, and all that any of them shows. */
-  const owed = new Map<string, number>()
-  const dishonest = new Set(
-    world.devices.filter(({ isHonest }) => !isHonest).map(({ pubkey }) => pubkey),
-  )
-  for (const { device, messages } of members) {
-    for (const { messageId, content, author, own, delivery } of messages) {
-      texts.set(messageId, content)
-      if (dishonest.has(author.pubkey)) continue
-      // What is said by one who can't leave an epoch reaches those who have just left it, if anyone.
-      const victim = victims.find(({ device: { pubkey } }) => pubkey === author.pubkey)
-      if (victim !== undefined && (epochs.get(messageId) ?? 0) >= victim.view.epoch) continue
-      // Nobody else has it, and its author is told so.
-      const isReceived = world.devices.some(({ watched }) => watched.received.has(messageId))
-      if (own && delivery.status !== "sent" && !isReceived) continue
-      const epoch = epochs.get(messageId)
-      // Written in a copy of its own that another invitation has replaced since: kept for its author to read.
-      if (own && epoch === undefined && isOfEarlierCopy(device, messageId)) continue
-      if (epoch === undefined) fail("divergent", `${device.name} shows ${content} of a lost branch`)
-      else owed.set(messageId, epoch)
-    }
-    for (const { messageId, content, copy } of device.accepted) {
-      texts.set(messageId, content)
-      if (copy !== device.watched.copy?.number) continue
-      owed.set(messageId, epochs.get(messageId) ?? Infinity)
-      world.counts.add("messages owed to all")
-    }
-  }
-  for (const { device, messages, joinEpoch } of members) {
-    const shown = new Set(messages.map(({ messageId }) => messageId))
-    for (const [id, epoch] of owed) {
-      if (epoch < joinEpoch || shown.has(id)) continue
-      if (isOvertaken(world, device, { id, epoch }, chain.values())) {
-        world.counts.add("messages of a removed author that came beyond their window")
-      } else {
-        fail("lost", `${device.name} (since ${joinEpoch}) lacks ${texts.get(id) ?? id} of ${epoch}`)
-      }
-    }
-  }
-  for (const { device, messages } of members) {
-    const theirs = new Set(first.messages.map(({ messageId }) => messageId))
-    const common = messages.map(({ messageId }) => messageId).filter((id) => theirs.has(id))
-    const own = new Set(common)
-    const expected = first.messages.map(({ messageId }) => messageId).filter((id) => own.has(id))
-    if (common.join() !== expected.join()) {
-      fail("order", `${device.name} shows another order than ${first.device.name}`)
-    }
-  }
-}
-
-const isOfEarlierCopy = ({ accepted, watched }: Device, id: string) =>
-  accepted.some(({ messageId, copy }) => messageId === id && copy !== watched.copy?.number)
 
 /** The history of the winning branch, Commit by Commit, by rules that know nothing of the engine's. */
 function checkRules(world: World, members: readonly Member[], fail: Fail): void {
@@ -457,8 +261,4 @@ function checkBounds(device: Device, messages: readonly MessageItem[], fail: Fai
   for (const [what, count, most] of bounds) {
     if (count > most) fail("unbounded", `${device.name}: ${count} ${what}`)
   }
-}
-
-function authenticatorIn(fingerprint: string): string {
-  return (JSON.parse(fingerprint) as { readonly epochAuthenticator: string }).epochAuthenticator
 }

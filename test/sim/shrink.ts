@@ -1,7 +1,7 @@
 // Makes a failing plan short: leaves things out as long as the failure stays.
 
 import type { Item, Plan } from "./plan.ts"
-import type { Property } from "./properties.ts"
+import type { Property } from "./failure.ts"
 
 /** Whether a plan still fails in the same way. */
 export type StillFails = (plan: Plan) => Promise<boolean>

@@ -3,8 +3,8 @@
 
 import { Counts } from "./counts.ts"
 import { type Plan } from "./plan.ts"
+import type { Failure } from "./failure.ts"
 import { check } from "./properties.ts"
-import type { Failure } from "./properties.ts"
 import { Rng } from "./rng.ts"
 import { unsafeSimulatedSignatures } from "./signing.ts"
 import { wayBack } from "./way-back.ts"

@@ -6,11 +6,11 @@ import {
   checkRest,
   checkSecrecy,
   checkShownOnce,
-  membersOf,
-  sorted,
 } from "./properties.ts"
-import type { Failure, Member, Property } from "./properties.ts"
 import type { Device } from "./device.ts"
+import type { Fail, Failure, Property } from "./failure.ts"
+import { membersOf, sorted } from "./members.ts"
+import type { Member } from "./members.ts"
 import type { World } from "./world.ts"
 
 /**
@@ -112,11 +112,7 @@ async function lostDevices(world: World): Promise<readonly Lost[]> {
 /** Behaviour §5.3: the end of a group is absorbing, and its id is never joined again. */
 const hasBuried = ({ device }: Lost) => device.watched.group?.lifecycle === "disbanded"
 
-async function remove(
-  world: World,
-  { device }: Lost,
-  fail: (property: Property, text: string) => void,
-): Promise<boolean> {
+async function remove(world: World, { device }: Lost, fail: Fail): Promise<boolean> {
   const [admin] = await adminsOf(world)
   if (admin === undefined) {
     world.counts.add("lost devices without an admin to ask")
@@ -142,11 +138,7 @@ async function adminsOf(world: World) {
  * By an admin whom the invited device knows as one: it takes no other's word for it that its copy is outdated, unless
  * it is alone in it.
  */
-async function invite(
-  world: World,
-  { device, isMember }: Lost,
-  fail: (property: Property, text: string) => void,
-): Promise<boolean> {
+async function invite(world: World, { device, isMember }: Lost, fail: Fail): Promise<boolean> {
   const own = await world.groupOf(device)
   const isAlone = own?.members.length === 1
   const trusted = own?.members.filter(({ isAdmin }) => isAdmin) ?? []

@@ -83,8 +83,8 @@ export class Watched {
 
 export class Witness {
   readonly states = new Map<string, StateInfo>()
-  /** Ids of the events that each message was published in, by inner id. */
-  readonly carriers = new Map<string, Set<string>>()
+  /** By inner id: ids of the events that each message was published in, and the state that each was sealed in. */
+  readonly carriers = new Map<string, Map<string, string>>()
   readonly #counts: Counts
   readonly #tell: ((line: string) => void) | undefined
   readonly #seen = new WeakMap<StateNode, string>()
@@ -110,8 +110,7 @@ export class Witness {
             if (!effect.own) watched.received.add(effect.event.id)
             this.#delivered(watched, step.group, effect)
           } else if (effect.type === "publish" && effect.innerId !== undefined) {
-            const carriers = this.carriers.get(effect.innerId) ?? new Set()
-            this.carriers.set(effect.innerId, carriers.add(effect.event.id))
+            this.#carried(step.group, effect.innerId, effect.event.id)
           } else if (effect.type === "withdraw") this.#counts.add("messages withdrawn")
           else if (effect.type === "changeLost") this.#counts.add("own changes lost")
           else if (effect.type === "withdrawNotices") this.#counts.add("commits rolled back")
@@ -229,6 +228,14 @@ export class Witness {
     for (const { id } of events) {
       if (!watched.arrivals.has(id)) watched.arrivals.set(id, epoch)
     }
+  }
+
+  #carried({ apps, states, tip }: MarmotGroup, innerId: string, eventId: string): void {
+    const app = [...apps.values()].find(({ unacknowledged }) => unacknowledged === eventId)
+    const state = states.get(app?.stateId ?? tip)?.mls
+    if (state === undefined) return
+    const carriers = this.carriers.get(innerId) ?? new Map<string, string>()
+    this.carriers.set(innerId, carriers.set(eventId, authenticatorOf(state)))
   }
 
   #delivered(watched: Watched, group: MarmotGroup, { event, epoch }: Delivery): void {

@@ -105,14 +105,15 @@ async function tellShort(seed: number, verdict: Verdict): Promise<void> {
 
 /** One seed after the other in this process, with everything that happens. */
 async function trace(all: readonly number[]): Promise<boolean> {
-  let ok = true
+  const failed = new Map<number, Verdict>()
   for (const seed of all) {
     const plan = planOf(seed)
     say(scriptOf(plan))
-    const { failures, counts } = await simulate(plan, { tell: say })
-    say(JSON.stringify(counts))
-    for (const { property, text } of failures) say(`seed ${seed}: ${property}: ${text}`)
-    ok &&= failures.length === 0
+    const verdict = await simulate(plan, { tell: say })
+    say(JSON.stringify(verdict.counts))
+    for (const { property, text } of verdict.failures) say(`seed ${seed}: ${property}: ${text}`)
+    if (verdict.failures.length > 0) failed.set(seed, verdict)
   }
-  return ok
+  report(all.length, failed)
+  return failed.size === 0
 }

@@ -4,7 +4,6 @@ import {
   type CommitSummary,
   type CommittedProposal,
   componentIds as mlsComponentIds,
-  decodeComponentsList,
   type GroupState,
   type Proposal,
   proposalTypes,
@@ -13,7 +12,7 @@ import {
 } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import { accountOf } from "./account-service.ts"
-import { requirementsOf } from "./capabilities.ts"
+import { decodeAppComponents, requirementsOf } from "./capabilities.ts"
 import { decodeAdminPolicy } from "./components/admin-policy.ts"
 import { decodeGroupLifecycle } from "./components/group-lifecycle.ts"
 import { validateGroupComponent } from "./components/index.ts"
@@ -101,7 +100,7 @@ function checkType(proposal: Proposal): void {
   if (update === undefined) return
   if (componentId === componentIds.encryptedMediaV1) throw refused("the frozen media format")
   // Also where the result can't be looked into, because the Commit removes this device.
-  if (componentId === mlsComponentIds.appComponents) decodeComponentsList(update)
+  if (componentId === mlsComponentIds.appComponents) decodeAppComponents(update)
   else validateGroupComponent(componentId, update)
 }
 
@@ -160,7 +159,7 @@ function componentsListed(proposal: Proposal): readonly number[] | undefined {
   if (proposal.proposalType !== proposalTypes.appDataUpdate) return undefined
   const { componentId, update } = proposal
   if (componentId !== mlsComponentIds.appComponents || update === undefined) return undefined
-  return decodeComponentsList(update)
+  return decodeAppComponents(update)
 }
 
 /**

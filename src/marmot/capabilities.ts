@@ -14,6 +14,7 @@ import {
   type KeyPackageOptions,
   type LeafNode,
   proposalTypes,
+  requireAscendingComponents,
   type RequiredCapabilities,
 } from "../mls/index.ts"
 import { hexToBytes } from "../nostr/event.ts"
@@ -128,10 +129,20 @@ export function leafProof(leaf: LeafNode): Uint8Array | undefined {
   return appDataDictionary(leaf.extensions)?.get(componentIds.identityProof)
 }
 
+/**
+ * A ComponentsList, which in a Marmot group ascends and names each id once (§4.2), though the draft leaves that open.
+ * Throws `MlsError` `decode` or `app_data_order`.
+ */
+export function decodeAppComponents(bytes: Uint8Array): number[] {
+  const ids = decodeComponentsList(bytes)
+  requireAscendingComponents(ids)
+  return ids
+}
+
 /** Components that a leaf says it supports; empty where it says nothing. Throws `MlsError` for malformed lists. */
 export function leafComponents(leaf: LeafNode): readonly number[] {
   const list = appDataDictionary(leaf.extensions)?.get(mlsComponentIds.appComponents)
-  return list === undefined ? [] : decodeComponentsList(list)
+  return list === undefined ? [] : decodeAppComponents(list)
 }
 
 /** What a group asks of every leaf, or what leaves can do. */
@@ -187,7 +198,7 @@ export function requirementsOf(components: ReadonlyMap<number, Uint8Array>): Gro
   const list = components.get(mlsComponentIds.appComponents)
   const policy = components.get(componentIds.agentTextStream)
   return {
-    components: list === undefined ? [] : decodeComponentsList(list),
+    components: list === undefined ? [] : decodeAppComponents(list),
     extensions: policy === undefined ? [] : requiredRoleExtensions(decodeAgentTextStream(policy)),
     proposals: [],
   }

@@ -14,6 +14,7 @@ import {
   encodeAppEphemeral,
   encodeComponentsList,
   encodeSafeAad,
+  requireAscendingComponents,
   requireSafeAad,
 } from "./app-data.ts"
 import { concatBytes } from "./bytes.ts"
@@ -66,10 +67,15 @@ describe("ComponentsList", () => {
       "0a00018001800380" + "09800c",
     )
   })
-  test("drops repetitions when written, refuses them when read", () => {
-    expect(decodeComponentsList(encodeComponentsList([2, 1, 2]))).toEqual([1, 2])
-    expect(failure(() => decodeComponentsList(bytes("0400020001")))).toBe("app_data_order")
-    expect(failure(() => decodeComponentsList(bytes("0400010001")))).toBe("app_data_order")
+  test("is written in order without repetitions, and read in any order with them (draft §5)", () => {
+    expect(hex(encodeComponentsList([2, 1, 2]))).toBe("0400010002")
+    expect(decodeComponentsList(bytes("06000200010002"))).toEqual([2, 1, 2])
+    expect(failure(() => decodeComponentsList(bytes("03000200")))).toBe("decode")
+  })
+  test("can be held to an order", () => {
+    expect(failure(() => requireAscendingComponents([2, 1]))).toBe("app_data_order")
+    expect(failure(() => requireAscendingComponents([1, 1]))).toBe("app_data_order")
+    expect(failure(() => requireAscendingComponents([0, 1, 0xffff]))).toBe("nothing thrown")
   })
 })
 

@@ -76,7 +76,7 @@ export function encodeAppDataDictionary(dictionary: AppDataDictionary): Uint8Arr
 export function decodeAppDataDictionary(bytes: Uint8Array): AppDataDictionary {
   const entries = decode((reader) => reader.vector(decodeComponentData), bytes)
   // §4.6: sorted by component_id, at most one entry for each.
-  requireAscending(entries)
+  requireAscendingComponents(entries.map((entry) => entry.componentId))
   return new Map(entries.map((entry) => [entry.componentId, entry.data]))
 }
 
@@ -97,16 +97,30 @@ export function encodeComponentsList(ids: Iterable<number>): Uint8Array {
   return encode<number[]>((writer, value) => writer.vector(value, (w, id) => w.u16(id)), ascending)
 }
 
-/** Throws `MlsError` `decode`; `app_data_order` unless ids ascend without repetition. */
+/**
+ * The ids as they stand there: §5 asks for no order and forbids no repetition, unlike §4.6 and §4.9. Throws `MlsError`
+ * `decode`.
+ */
 export function decodeComponentsList(bytes: Uint8Array): number[] {
-  const ids = decode((reader) => reader.vector((r) => r.u16()), bytes)
-  requireAscending(ids.map((componentId) => ({ componentId })))
-  return ids
+  return decode((reader) => reader.vector((r) => r.u16()), bytes)
+}
+
+/**
+ * What §4.6 and §4.9 ask of their entries, and an application may ask of its ComponentsLists. Throws `MlsError`
+ * `app_data_order` unless the ids ascend without repetition.
+ */
+export function requireAscendingComponents(ids: readonly number[]): void {
+  ids.forEach((id, i) => {
+    const before = ids[i - 1]
+    if (before !== undefined && before >= id) {
+      throw new MlsError("app_data_order", "component ids do not ascend")
+    }
+  })
 }
 
 /** `SafeAAD` (§4.9): the whole authenticated_data where the GroupContext holds a safe_aad component. */
 export function encodeSafeAad(items: readonly SafeAadItem[]): Uint8Array {
-  requireAscending(items)
+  requireAscendingComponents(items.map((item) => item.componentId))
   return encode<readonly SafeAadItem[]>(
     (writer, value) => writer.vector(value, encodeComponentData),
     items,
@@ -116,7 +130,7 @@ export function encodeSafeAad(items: readonly SafeAadItem[]): Uint8Array {
 /** Throws `MlsError` `decode`; `app_data_order` unless ids ascend without repetition. */
 export function decodeSafeAad(bytes: Uint8Array): SafeAadItem[] {
   const items = decode((reader) => reader.vector(decodeComponentData), bytes)
-  requireAscending(items)
+  requireAscendingComponents(items.map((item) => item.componentId))
   return items
 }
 
@@ -192,13 +206,4 @@ export function applyAppDataUpdates(
     (extension) => extension.type !== extensionTypes.appDataDictionary,
   )
   return [...others, appDataExtension(dictionary)]
-}
-
-function requireAscending(entries: readonly { readonly componentId: number }[]): void {
-  entries.forEach(({ componentId }, i) => {
-    const before = entries[i - 1]
-    if (before !== undefined && before.componentId >= componentId) {
-      throw new MlsError("app_data_order", "component ids do not ascend")
-    }
-  })
 }

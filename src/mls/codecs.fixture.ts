@@ -11,7 +11,6 @@ import {
   encodeAppDataDictionary,
   encodeAppDataUpdate,
   encodeAppEphemeral,
-  encodeComponentsList,
   encodeSafeAad,
 } from "./app-data.ts"
 import { appAck, decodeAppAck } from "./app-ack.ts"
@@ -421,7 +420,12 @@ export const codecs: readonly Codec[] = Object.entries({
     decodeAuthenticatedContent,
   ),
   decodeCommit: codec(commit, encodeCommit, decodeCommit),
-  decodeComponentsList: wholeCodec(ascending(u16), encodeComponentsList, decodeComponentsList),
+  decodeComponentsList: wholeCodec(
+    fc.array(u16, { maxLength: 5 }),
+    // As they are: `encodeComponentsList` puts them in order.
+    (ids) => encode<number[]>((writer, value) => writer.vector(value, (w, id) => w.u16(id)), ids),
+    decodeComponentsList,
+  ),
   decodeContentType: codec(
     fc.constantFrom(...Object.values(contentTypes)),
     (writer, value) => writer.u8(value),

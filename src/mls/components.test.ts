@@ -198,6 +198,23 @@ test("what a group requires of components and a leaf does not have", () => {
   expect(missingComponents([], [])).toEqual({ components: [], safeAad: [] })
 })
 
+test("lists of components in any order, with repetitions (§5)", () => {
+  const saying = (list: string) => {
+    const { appComponents, safeAad } = componentIds
+    return [appDataExtension(new Map([appComponents, safeAad].map((id) => [id, bytes(list)])))]
+  }
+  const group = saying("0a00030001000300020001")
+  expect(componentSupport(group)).toEqual({ components: [3, 1, 2], safeAad: [3, 1, 2] })
+  expect(missingComponents(group, saying("080002000300020001"))).toEqual({
+    components: [],
+    safeAad: [],
+  })
+  expect(missingComponents(group, saying("0400020002"))).toEqual({
+    components: [3, 1],
+    safeAad: [3, 1],
+  })
+})
+
 test("a KeyPackage of last resort says so, and is seen to in an Add", async () => {
   const ctx = await testContext("webcrypto")
   const extensions = [appDataExtension(new Map([lastResortComponent]))]

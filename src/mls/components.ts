@@ -83,7 +83,7 @@ export function safeDecryptWithLabel(
   return crypto.decryptWithLabel(privateKey, componentOperationLabel(sealed), context, sealed)
 }
 
-/** What a leaf supports, or a GroupContext requires, of components (§5). `undefined`: it says nothing. */
+/** What a leaf supports, or a GroupContext requires, of components (§5), each once. `undefined`: it says nothing. */
 export interface ComponentSupport {
   /** `app_components`. */
   readonly components: readonly number[] | undefined
@@ -129,7 +129,7 @@ export function isLastResort({ extensions }: Pick<KeyPackage, "extensions">): bo
 
 function list(dictionary: AppDataDictionary | undefined, id: number): number[] | undefined {
   const data = dictionary?.get(id)
-  return data === undefined ? undefined : decodeComponentsList(data)
+  return data === undefined ? undefined : [...new Set(decodeComponentsList(data))]
 }
 
 function without(required: readonly number[] = [], supported: readonly number[] = []): number[] {

@@ -130,6 +130,7 @@ export {
   encodeAppDataDictionary,
   encodeComponentsList,
   encodeSafeAad,
+  requireAscendingComponents,
 } from "./app-data.ts"
 export {
   type MessageRange,

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto"
 import { nameOf } from "../../src/client/contacts.ts"
 import { chatEvent, decodeAppEvent, encodeAppEvent } from "../../src/marmot/app-event.ts"
 import { fromBase64, toBase64 } from "../../src/marmot/base64.ts"
+import { decodeAppComponents } from "../../src/marmot/capabilities.ts"
 import { decodeAdminPolicy, encodeAdminPolicy } from "../../src/marmot/components/admin-policy.ts"
 import {
   decodeAgentTextStream,
@@ -54,7 +55,7 @@ import {
 import { mediaTag, parseMediaTag } from "../../src/marmot/media.ts"
 import { parseRecord, writeRecord } from "../../src/marmot/record-json.ts"
 import { parseWelcomeRumor } from "../../src/marmot/welcome-event.ts"
-import { encodeMlsMessage, wireFormats } from "../../src/mls/index.ts"
+import { encodeComponentsList, encodeMlsMessage, wireFormats } from "../../src/mls/index.ts"
 import { parseNsec, parsePerson } from "../../src/nostr/address.ts"
 import {
   type EventTemplate,
@@ -133,6 +134,7 @@ const proven = {
 }
 
 export const bytesDecoders: readonly BytesDecoder[] = [
+  component("decodeAppComponents", decodeAppComponents, encodeComponentsList, [1, 0x8001, 0x8009]),
   component("decodeGroupProfile", decodeGroupProfile, encodeGroupProfile, {
     name: "Bürrow",
     description: "d",

@@ -2,7 +2,7 @@
 
 import { ClientError } from "../../src/client/api.ts"
 import type { GroupView, MessageItem } from "../../src/client/api.ts"
-import { MAX_PASSED_STATES, MAX_STATES, MAX_UNOPENED } from "../../src/marmot/limits.ts"
+import { checkBounds } from "./bounds.ts"
 import type { Device } from "./device.ts"
 import type { Fail, Failure, Property } from "./failure.ts"
 import { authenticatorIn, brokenFor, membersOf, sorted } from "./members.ts"
@@ -24,7 +24,7 @@ export async function check(world: World): Promise<readonly Failure[]> {
     checkShownOnce(device, messages, fail)
     checkSecrecy(world, device, messages, fail)
     await checkRest(world, device, view, messages, fail)
-    checkBounds(device, messages, fail)
+    await checkBounds(world, device, fail)
   }
   const { knowing, strays, victims, guests } = sorted(world, await membersOf(world))
   world.counts.add("devices invited into a branch that lost", guests.length)
@@ -237,28 +237,5 @@ export async function checkRest(
     await device.client?.fingerprint(world.groupId)
   } catch (error) {
     if (!(error instanceof ClientError)) fail("stuck", `${name}: ${String(error)}`)
-  }
-}
-
-function checkBounds(device: Device, messages: readonly MessageItem[], fail: Fail): void {
-  const { group } = device.watched
-  if (group === undefined) return
-  const { states, unopened, intents, deferred, apps, abandoned, reading } = group
-  const tip = group.states.get(group.tip)
-  const old = [...states.values()].filter(({ epoch }) => epoch < (tip?.epoch ?? 0) - 6)
-  const bounds: readonly (readonly [string, number, number])[] = [
-    ["states", states.size, MAX_STATES],
-    ["passed states", reading?.passed.size ?? 0, MAX_PASSED_STATES],
-    ["states beyond the horizon", group.standing === "active" ? old.length : 0, 0],
-    ["unopened", unopened.size, MAX_UNOPENED],
-    ["intents", intents.length, 0],
-    ["deferred", deferred.size, 64],
-    ["abandoned", abandoned.size, 16],
-    ["apps", apps.size, messages.length + 100],
-    ["records of the outbox", device.disk.counts().get("outbox") ?? 0, 0],
-    ["records of the group", device.disk.counts().get("groups") ?? 0, 700 + apps.size],
-  ]
-  for (const [what, count, most] of bounds) {
-    if (count > most) fail("unbounded", `${device.name}: ${count} ${what}`)
   }
 }

@@ -45,6 +45,8 @@ export class Watched {
   readonly weighed = new Set<string>()
   /** The tip's epoch when each event was first handed to the engine, by its id. */
   readonly arrivals = new Map<string, number>()
+  /** The most that the engine has held at the end of a step. */
+  readonly most = new Map<string, number>()
   group: MarmotGroup | undefined
   /** The newest copy has ended by a Commit that this device accepted. */
   hasEnded = false
@@ -183,6 +185,9 @@ export class Witness {
     if (group.states !== before?.states) {
       for (const node of group.states.values()) this.#note(watched, group, node)
     }
+    for (const [what, count] of sizesOf(group)) {
+      watched.most.set(what, Math.max(count, watched.most.get(what) ?? 0))
+    }
     const tip = group.states.get(group.tip)
     watched.group = group
     if (tip?.mls !== undefined) watched.saw(group, authenticatorOf(tip.mls))
@@ -247,6 +252,19 @@ export class Witness {
     if (retained.length === 0 && passed?.mls !== undefined) retained.push(passed.mls)
     for (const state of retained) opened.add(authenticatorOf(state))
   }
+}
+
+/** What is in memory as long as the group is, and on the disk. */
+function sizesOf(group: MarmotGroup): readonly (readonly [what: string, count: number])[] {
+  const { states, unopened, intents, deferred, abandoned, reading } = group
+  return [
+    ["states", states.size],
+    ["passed states", reading?.passed.size ?? 0],
+    ["unopened", unopened.size],
+    ["intents", intents.length],
+    ["deferred", deferred.size],
+    ["abandoned", abandoned.size],
+  ]
 }
 
 function summaryOf(group: MarmotGroup): string {

@@ -18,12 +18,15 @@ const malformed = (message: string) => new MlsError("decode", message, "2.1")
 /** A cursor over received bytes. Slices are views: the input must not be changed afterwards. */
 export class Reader {
   readonly bytes: Uint8Array
+  readonly #copies: boolean
   #offset = 0
   /** Where what is being read must end: the vector's end within one, else that of all bytes. */
   #end: number
 
-  constructor(bytes: Uint8Array) {
+  /** `copies`: byte strings that are read are no views of `bytes` but copies. */
+  constructor(bytes: Uint8Array, copies = false) {
     this.bytes = bytes
+    this.#copies = copies
     this.#end = bytes.length
   }
 
@@ -52,11 +55,13 @@ export class Reader {
     this.#offset += length
   }
 
-  /** A view of the next `length` bytes. */
+  /** A view of the next `length` bytes, or a copy. */
   fixed(length: number): Uint8Array {
     const start = this.#offset
     this.skip(length)
-    return this.bytes.subarray(start, this.#offset)
+    const view = this.bytes.subarray(start, this.#offset)
+    // Not by `slice`, which for a Buffer is another view.
+    return this.#copies ? new Uint8Array(view) : view
   }
 
   u8(): number {
@@ -92,7 +97,7 @@ export class Reader {
     return value
   }
 
-  /** `opaque x<V>`: a view of its contents. */
+  /** `opaque x<V>`: a view of its contents, or a copy. */
   opaque(): Uint8Array {
     return this.fixed(this.varint())
   }
@@ -325,7 +330,18 @@ const copyOf = (bytes: Uint8Array) => bytes.slice()
 
 /** One value that takes up all of `bytes`. Throws `MlsError` `decode`. */
 export function decode<T>(decoder: Decoder<T>, bytes: Uint8Array): T {
-  const reader = new Reader(bytes)
+  return whole(decoder, new Reader(bytes))
+}
+
+/**
+ * As `decode`, for stored secrets: the value is made of copies. A view of `bytes`, be it of a public key, would keep
+ * everything alive that was stored with it.
+ */
+export function decodeCopied<T>(decoder: Decoder<T>, bytes: Uint8Array): T {
+  return whole(decoder, new Reader(bytes, true))
+}
+
+function whole<T>(decoder: Decoder<T>, reader: Reader): T {
   const value = decoder(reader)
   reader.finish()
   return value

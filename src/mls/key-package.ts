@@ -153,12 +153,14 @@ export const decodeOwnKeyPackage: Decoder<OwnKeyPackage> = (reader) => {
   if (format !== OWN_KEY_PACKAGE_FORMAT) {
     throw new MlsError("unsupported", `stored key package format ${format}`)
   }
-  const bytes = reader.opaque()
+  // Copies: what remains of it after joining must not keep the init key alive.
+  const copy = () => new Uint8Array(reader.opaque())
+  const bytes = copy()
   return {
     keyPackage: decode(decodeKeyPackage, bytes),
     bytes,
-    initPrivateKey: reader.opaque(),
-    encryptionPrivateKey: reader.opaque(),
-    signaturePrivateKey: reader.opaque(),
+    initPrivateKey: copy(),
+    encryptionPrivateKey: copy(),
+    signaturePrivateKey: copy(),
   }
 }

@@ -1,6 +1,6 @@
 // RFC 9420 §9: the secret tree and its ratchets; keys are derived when asked for and forgotten when used.
 
-import { decode, type Decoder, type Encoder, encode } from "./codec.ts"
+import { type Decoder, type Encoder, decodeCopied, encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import { labels } from "./registry.ts"
@@ -282,5 +282,5 @@ export function encodeSecretTree(tree: SecretTree): Uint8Array {
 
 /** Throws `MlsError` `decode`, or `unsupported` for a format that this build does not know. */
 export function decodeSecretTree(bytes: Uint8Array): SecretTree {
-  return decode(decodeTree, bytes)
+  return decodeCopied(decodeTree, bytes)
 }

@@ -3,6 +3,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest"
 import { bytesToHex, hexToBytes } from "./bytes.ts"
+import { decode, encode } from "./codec.ts"
 import { createCommit } from "./commit-create.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { joinByExternalCommit } from "./external.ts"
@@ -27,6 +28,7 @@ import {
 import { exportGroupInfo } from "./group-info.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { aliveOf, foundIn } from "./heap.fixture.ts"
+import { type OwnKeyPackage, decodeOwnKeyPackage, encodeOwnKeyPackage } from "./key-package.ts"
 import { processMessage } from "./process.ts"
 import { labels, proposalTypes } from "./registry.ts"
 import { decodeGroupState } from "./state-codec.ts"
@@ -76,21 +78,30 @@ function recording(crypto: MlsCrypto, record: Recorded): MlsCrypto {
 
 /** What RFC 9420 lets a member hold in an epoch, by the hexadecimal of the bytes. */
 function heldBy(state: GroupState): Set<string> {
-  const { initSecret, exporterSecret, externalSecret, membershipKey, confirmationKey } =
-    state.epochSecrets
-  const { senderDataSecret, resumptionPsk, epochAuthenticator } = state.epochSecrets
+  const { initSecret, externalSecret, membershipKey, confirmationKey } = state.epochSecrets
+  return new Set([
+    ...readableBy(state),
+    ...[
+      // §8: of the epoch. §8.1's init secret is for the next commit.
+      ...[initSecret, externalSecret, membershipKey, confirmationKey],
+      state.epochSecrets.resumptionPsk,
+      // §7.4: of the leaf and of the nodes above it.
+      ...state.treePrivate.keys.values(),
+      state.signaturePrivateKey,
+    ].map(bytesToHex),
+  ])
+}
+
+/** Of that, what reads the epoch's messages, and what is exported from it: all that is kept of an epoch that is over. */
+function readableBy(state: GroupState): Set<string> {
+  const { exporterSecret, senderDataSecret, epochAuthenticator } = state.epochSecrets
   const ratchets = [...state.secretTree.ratchets.values()].flatMap((each) => [
     each.handshake,
     each.application,
   ])
   return new Set(
     [
-      // §8: of the epoch. §8.1's init secret is for the next commit.
-      ...[initSecret, exporterSecret, externalSecret, membershipKey, confirmationKey],
-      ...[senderDataSecret, resumptionPsk, epochAuthenticator],
-      // §7.4: of the leaf and of the nodes above it.
-      ...state.treePrivate.keys.values(),
-      state.signaturePrivateKey,
+      ...[exporterSecret, senderDataSecret, epochAuthenticator],
       // §9: of subtrees not yet looked into, of each ratchet's next key, and of keys that were passed over.
       ...state.secretTree.subtrees.values(),
       ...ratchets.map(({ secret }) => secret),
@@ -109,6 +120,9 @@ const without = (before: Recorded, after: readonly GroupState[]): Recorded => {
 
 const named = (what: string, ...secrets: readonly Uint8Array[]): Recorded =>
   new Map(secrets.map((secret) => [bytesToHex(secret), what]))
+
+const allOf = (what: string, secrets: ReadonlySet<string>): Recorded =>
+  new Map([...secrets].map((secret) => [secret, what]))
 
 /** All that is stored of states. */
 const storedForms = (states: readonly GroupState[]): Uint8Array[] =>
@@ -335,13 +349,41 @@ describe.each(backends)("secrets whose time is over, %s", (backend: Backend) => 
     await expectGone(new Map([...without(record, states), [key, "psk"]]), states)
   })
 
-  test("a state that was stored and read back holds no more than the one it was", async () => {
+  /** As after a start of the program. */
+  const readBack = (): void => {
+    states = states.map((state) => decodeGroupState(stored(state)))
+  }
+
+  test("a state that was stored and read back holds no more than the one it was, and lets go of it", async () => {
     await start(["alice", "bob"])
     await read(1, await send(0))
     await commit(1, { forcePath: true })
+    await read(1, await send(0))
     const before = states.map(heldBy)
-    states = states.map((state) => decodeGroupState(stored(state)))
+    readBack()
     expect(states.map(heldBy)).toEqual(before)
     await expectGone(without(record, states), states)
+    // A message's key, of what was read back; then all of it.
+    const former = allOf("former", new Set(before.flatMap((each) => [...each])))
+    await read(1, await send(0))
+    await expectGone(without(former, states), states)
+    await commit(0, { forcePath: true })
+    await expectGone(without(new Map([...record, ...former]), states), states)
+  })
+
+  test("a key package that was stored and read back: its init key, once it has served", async () => {
+    await start(["alice", "bob"])
+    const again = (own: OwnKeyPackage) =>
+      decode(decodeOwnKeyPackage, encode(encodeOwnKeyPackage, own))
+    const init: Recorded = new Map()
+    const join = async (): Promise<void> => {
+      const own = again(await keyPackageOf(ctx.crypto, "carol"))
+      init.set(bytesToHex(own.initPrivateKey), "init")
+      const { next, welcome } = await createCommit(ctx, at(0), { proposals: [add(own)] })
+      if (welcome === undefined) throw new Error("no welcome")
+      states = [next, (await joinGroup(ctx, { welcome, keyPackages: [own] })).state]
+    }
+    await join()
+    await expectGone(init, states)
   })
 })

@@ -1,7 +1,15 @@
 // The stored form of a GroupState (no wire format: only this program reads it). Secret.
 
 import { bytesToHex, equalBytes } from "./bytes.ts"
-import { type Decoder, type Encoder, type Reader, Writer, decode, encode } from "./codec.ts"
+import {
+  type Decoder,
+  type Encoder,
+  type Reader,
+  Writer,
+  decode,
+  decodeCopied,
+  encode,
+} from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { decodeExporterTree, encodeExporterTree } from "./exporter-tree.ts"
 import { type Sender, decodeSender, encodeSender } from "./framing.ts"
@@ -59,8 +67,8 @@ export function encodeGroupState(state: GroupState): EncodedGroupState {
  */
 export function decodeGroupState(encoded: EncodedGroupState): GroupState {
   try {
-    const epoch = decode(decodeEpoch, encoded.epoch)
-    const keys = decode(decodeMessageKeys, encoded.messageKeys)
+    const epoch = decodeCopied(decodeEpoch, encoded.epoch)
+    const keys = decodeCopied(decodeMessageKeys, encoded.messageKeys)
     return join(epoch, keys)
   } catch (error) {
     if (!(error instanceof MlsError) || error.code === "state_decode") throw error

@@ -6,6 +6,7 @@ import { bytesToHex, hexToBytes } from "./bytes.ts"
 import { decode, encode } from "./codec.ts"
 import { createCommit } from "./commit-create.ts"
 import type { MlsCrypto } from "./crypto.ts"
+import { advanceEpoch, openEpochWindow } from "./epoch-window.ts"
 import { joinByExternalCommit } from "./external.ts"
 import {
   type Backend,
@@ -26,13 +27,14 @@ import {
   safeExportSecret,
 } from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
-import type { GroupState, MlsContext } from "./group-types.ts"
+import type { CreatedCommit, GroupState, MlsContext, SuccessorOptions } from "./group-types.ts"
 import { aliveOf, foundIn } from "./heap.fixture.ts"
 import { type OwnKeyPackage, decodeOwnKeyPackage, encodeOwnKeyPackage } from "./key-package.ts"
 import { processMessage } from "./process.ts"
 import { labels, proposalTypes } from "./registry.ts"
 import { decodeGroupState } from "./state-codec.ts"
 import type { Proposal } from "./proposal-codec.ts"
+import { createBranch, createReinitialized } from "./successor.ts"
 import { joinGroup } from "./welcome.ts"
 
 /** Everything secret that an operation derived or opened, by the hexadecimal of its bytes, with what made it. */
@@ -347,6 +349,92 @@ describe.each(backends)("secrets whose time is over, %s", (backend: Backend) => 
     await commit(0, { proposalRefs: "all" })
     expect([...record.values()]).toContain(labels.derivedPsk)
     await expectGone(new Map([...without(record, states), [key, "psk"]]), states)
+  })
+
+  test("a window: at once what no message of a past epoch needs, the rest when that epoch leaves it", async () => {
+    await start(["alice", "bob"])
+    await send(0)
+    await read(1, await send(0))
+    let window = openEpochWindow(at(1))
+    const follow = (): GroupState[] => {
+      window = advanceEpoch(window, at(1), { epochs: 1, resumptionPsks: 1 })
+      return [at(0), window.current, ...window.past]
+    }
+    /** Of bob's epoch, which is about to end. */
+    const ending = () => ({
+      past: allOf("past", readableBy(at(1))),
+      psk: named("resumption", at(1).epochSecrets.resumptionPsk),
+      leaf: named("leaf", ...[...at(1).treePrivate.keys.values()].slice(0, 1)),
+      former: allOf("former", heldBy(at(1))),
+    })
+
+    // Alice's commit passes over what bob offers: his leaf key stays.
+    const offered = new Map([[(await offer()).key, "offered"]])
+    window = openEpochWindow(at(1))
+    const first = ending()
+    await commit(0, { forcePath: true })
+    let all = follow()
+    await expectThere(first.past, all)
+    expect(await aliveOf(first.psk)).toEqual(["resumption"])
+    const kept = new Set([...first.past.keys(), ...first.psk.keys()])
+    const atOnce = [...without(new Map([...record, ...first.former, ...offered]), states)]
+    const over = new Map(atOnce.filter(([secret]) => !kept.has(secret)))
+    // init, external, membership and confirmation key; the root's private key.
+    expect([...over.values()].filter((what) => what === "former")).toHaveLength(5)
+    expect([...over.values()]).toContain("offered")
+    await expectGone(over, all)
+
+    // Bob's own: his leaf key goes too, and the first epoch leaves the window.
+    const second = ending()
+    await commit(1, { forcePath: true })
+    all = follow()
+    await expectThere(second.past, all)
+    expect(await aliveOf(second.psk)).toEqual(["resumption"])
+    await expectGone(new Map([...first.past, ...first.psk, ...second.leaf]), all)
+  })
+
+  /** A group that follows the states' one, alice's and bob's; nothing of the old one is left in `states`. */
+  async function succeed(
+    found: (parent: GroupState, options: SuccessorOptions) => Promise<CreatedCommit>,
+  ): Promise<void> {
+    const [alice, bob] = await Promise.all(
+      ["alice", "bob"].map((name) => keyPackageOf(ctx.crypto, name)),
+    )
+    if (alice === undefined || bob === undefined) throw new Error("no key packages")
+    const options = { keyPackage: alice, members: [bob.keyPackage] }
+    const { next, welcome } = await found(at(0), options)
+    if (welcome === undefined) throw new Error("no welcome")
+    const joined = await joinGroup(ctx, { welcome, keyPackages: [bob], parent: at(1) })
+    states = [next, joined.state]
+  }
+
+  const successor = { groupId: Uint8Array.of(7), extensions: [] }
+
+  test("a ReInit: the epoch that it ends; and once a group follows, all of the old one", async () => {
+    await start(["alice", "bob"])
+    const former = allOf("former", new Set(states.flatMap((state) => [...heldBy(state)])))
+    const reinit = { proposalType: proposalTypes.reinit, version: 1, cipherSuite: 1, ...successor }
+    await commit(0, { proposals: [reinit] })
+    const before = states.map(heldBy)
+    readBack()
+    expect(states.map(heldBy)).toEqual(before)
+    expect(at(1).reInit).toMatchObject(successor)
+    const ended = without(new Map([...record, ...former]), states)
+    expect([...ended.values()]).toContain("former")
+    await expectGone(ended, states)
+
+    const old = allOf("old", new Set(states.flatMap((state) => [...heldBy(state)])))
+    await succeed((parent, options) => createReinitialized(ctx, parent, options))
+    expect([...record.values()]).toContain(labels.derivedPsk)
+    await expectGone(without(new Map([...record, ...old]), states), states)
+  })
+
+  test("a branch: the old group's resumption PSK and all that was made of it", async () => {
+    await start(["alice", "bob"])
+    const psk = named("resumption", at(0).epochSecrets.resumptionPsk)
+    await succeed((parent, options) => createBranch(ctx, parent, { ...options, ...successor }))
+    expect([...record.values()]).toContain(labels.derivedPsk)
+    await expectGone(without(new Map([...record, ...psk]), states), states)
   })
 
   /** As after a start of the program. */

@@ -12,7 +12,6 @@ import { bytesToHex, hexToBytes } from "../nostr/event.ts"
 import { foundingRequirements, groupContextExtensions, keyPackageOptions } from "./capabilities.ts"
 import { judgeCommit } from "./commit-edge.ts"
 import { encodeAdminPolicy } from "./components/admin-policy.ts"
-import { encodeEncryptedMedia } from "./components/encrypted-media.ts"
 import { encodeGroupLifecycle } from "./components/group-lifecycle.ts"
 import { encodeGroupProfile } from "./components/group-profile.ts"
 import { encodeNostrRouting } from "./components/nostr-routing.ts"
@@ -26,9 +25,9 @@ import type {
   Step,
 } from "./engine-types.ts"
 import { MarmotError } from "./error.ts"
-import { BLOSSOM } from "./media-file.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { addProposal, adminPolicyProposal, welcomeFor } from "./local-commit.ts"
+import { mediaPolicy } from "./media-policy.ts"
 import { componentIds } from "./registry.ts"
 import { inviterContext, mlsContext } from "./transition.ts"
 
@@ -147,14 +146,5 @@ async function foundGroup(env: EngineEnv, params: NewGroup): Promise<GroupState>
     groupId: env.random(32),
     keyPackage,
     extensions: groupContextExtensions(components, requirements),
-  })
-}
-
-/** Throws `MarmotError` `invalid_component` for addresses that the policy does not allow. */
-function mediaPolicy(servers: readonly string[]): Uint8Array {
-  return encodeEncryptedMedia({
-    mediaFormat: "encrypted-media-v2",
-    allowedLocatorKinds: [BLOSSOM],
-    defaultBlobEndpoints: servers.map((baseUrl) => ({ locatorKind: BLOSSOM, baseUrl })),
   })
 }

@@ -208,6 +208,8 @@ export type Intent =
       readonly image?: BlossomImage
       /** Of a picture on the web, which comes before `image`; empty: none any more. */
       readonly avatarUrl?: string
+      /** Base URLs of the Blossom servers for attachments, 1 to 16, first choice first; where the group has attachments. */
+      readonly mediaServers?: readonly string[]
     }
   | { readonly type: "selfUpdate"; readonly intentId: string }
   /** Has the group require what every member's app can do: these features, or all if none is named. */
@@ -215,6 +217,8 @@ export type Intent =
       readonly type: "upgrade"
       readonly intentId: string
       readonly features: readonly FeatureName[]
+      /** As in `NewGroup`: without them attachments can't be taken up. */
+      readonly mediaServers?: readonly string[]
     }
   | { readonly type: "leave"; readonly intentId: string }
   /** Ends the group for everyone: irrevocable once accepted. */

@@ -34,6 +34,7 @@ import { deviceOf, NOW, testCrypto } from "./device.fixture.ts"
 import { type Member, RELAY, seededRandom, World } from "./engine.fixture.ts"
 import type { Invitee } from "./engine-types.ts"
 import { type FeatureStatus, featureWords } from "./features.ts"
+import { mediaServers } from "./group-media.ts"
 import { featuresOf, requirements, summary } from "./group-view.ts"
 import { AGENT_STREAM_RECEIVE, type FeatureName, featureNames } from "./registry.ts"
 import { mlsContext } from "./transition.ts"
@@ -195,6 +196,51 @@ describe("taking features up later (behaviour §2)", () => {
     if (bo === undefined) throw new Error("nobody joined")
     expect(await upgrade(world, bo)).toContain("not_admin")
     expect(await upgrade(world, ada, ["media"])).toContain("invalid_change")
+  })
+
+  test("attachments, with servers; an admin can change those; all others follow", async () => {
+    const { world, ada, others } = await groupFor(ours)
+    const [bo] = others
+    if (bo === undefined) throw new Error("nobody joined")
+    const ask = async (member: Member, type: "upgrade" | "update", servers: readonly string[]) => {
+      const about = { mediaServers: servers }
+      const id = await member.want(
+        type === "update" ? { type, ...about } : { type, features: ["media"], ...about },
+      )
+      await world.settle()
+      return member.outcomes().find((line) => line.startsWith(`${id}:`))
+    }
+    const [first, second] = ["https://one.example/", "https://two.example/"] as const
+    const founded = ada.epoch
+    expect(await ask(bo, "upgrade", [first])).toContain("not_admin")
+    expect(await ask(ada, "upgrade", [])).toContain("invalid_change")
+    expect(await ask(ada, "upgrade", ["https://one.example/?query"])).toContain("invalid_change")
+    expect(await ask(ada, "update", [first])).toContain("invalid_change")
+    expect(ada.epoch).toBe(founded)
+    expect(await ask(ada, "upgrade", [first])).toContain("ok")
+    expect([mediaServers(ada.group), mediaServers(bo.group)]).toEqual([[first], [first]])
+    expect(statusOf(bo, "media").status).toBe("available")
+    expect(requirements(bo.group).components).toContain(0x800b)
+    expect(await ask(bo, "update", [second])).toContain("not_admin")
+    expect(await ask(ada, "update", [])).toContain("invalid_change")
+    expect(mediaServers(ada.group)).toEqual([first])
+    expect(await ask(ada, "update", [second, first])).toContain("ok")
+    expect(mediaServers(bo.group)).toEqual([second, first])
+    // Their order counts; the same once more is no change.
+    expect(await ask(ada, "update", [first, second])).toContain("ok")
+    expect(await ask(ada, "update", [first, second])).toContain("ok")
+    expect(ada.epoch).toBe(founded + 3)
+    expect(bo.fingerprint).toEqual(ada.fingerprint)
+  })
+
+  test("no attachments where someone's app does not know them", async () => {
+    const { world, ada } = await groupFor(ours, lacking(0x800b))
+    const before = ada.fingerprint
+    const wish = { features: ["media"], mediaServers: ["https://one.example/"] } as const
+    const id = await ada.want({ type: "upgrade", ...wish })
+    await world.settle()
+    expect(ada.outcomes().find((line) => line.startsWith(`${id}:`))).toContain("invalid_change")
+    expect(ada.fingerprint).toEqual(before)
   })
 
   test("refused by the relays, it changes nothing and can be tried again", async () => {

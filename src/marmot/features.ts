@@ -101,16 +101,20 @@ export interface Upgrade {
 }
 
 /**
- * Taking up those of `names` that every member can do and that have a state; `undefined`: there are none. The
+ * Taking up those of `names` that every member can do and that have a state, by itself or in `chosen`; `undefined`: there are none. The
  * lifecycle's Commit may do nothing else (§6.12), so where it is among them it comes alone, and the others after it.
  */
-export function upgradeOf(state: GroupState, names: readonly FeatureName[]): Upgrade | undefined {
+export function upgradeOf(
+  state: GroupState,
+  names: readonly FeatureName[],
+  chosen: ReadonlyMap<number, Uint8Array> = new Map(),
+): Upgrade | undefined {
   const { components } = factsOf(state)
   const possible = names.filter(
     (name) =>
       featureStatus(state, name).status === "upgradeable" &&
       (features[name].initial !== undefined ||
-        features[name].needs.components.every((id) => components.has(id))),
+        features[name].needs.components.every((id) => components.has(id) || chosen.has(id))),
   )
   const taken = possible.includes("ending") ? (["ending"] as const) : possible
   if (taken.length === 0) return undefined
@@ -122,7 +126,9 @@ export function upgradeOf(state: GroupState, names: readonly FeatureName[]): Upg
   for (const name of taken) {
     const { needs, initial } = features[name]
     const [id] = needs.components
-    if (id !== undefined && initial !== undefined && !components.has(id)) states.set(id, initial())
+    if (id === undefined || components.has(id)) continue
+    const first = chosen.get(id) ?? initial?.()
+    if (first !== undefined) states.set(id, first)
   }
   return {
     requirements: {

@@ -27,6 +27,8 @@ import { avatarOf, canHavePicture } from "./group-image.ts"
 import { IntentRefused } from "./intent-refused.ts"
 import { keyPackageOf } from "./key-package-event.ts"
 import { sealForGroup } from "./local-send.ts"
+import { blossomServers } from "./media-file.ts"
+import { mediaPolicy } from "./media-policy.ts"
 import { componentIds, type FeatureName, featureNames } from "./registry.ts"
 import { inviterContext, type Transition } from "./transition.ts"
 
@@ -54,7 +56,7 @@ export function planFor(t: Transition, intent: ChangeIntent): CommitPlan | undef
     case "update":
       return planUpdate(mls, intent, t.env.random)
     case "upgrade":
-      return planUpgrade(mls, intent.features)
+      return planUpgrade(mls, intent.features, intent.mediaServers)
   }
 }
 
@@ -183,6 +185,7 @@ function planUpdate(
     proposals.push(replaceComponent(componentIds.messageRetention, update))
   }
   proposals.push(...pictureProposals(mls, change))
+  if (change.mediaServers !== undefined) proposals.push(...mediaProposals(mls, change.mediaServers))
   const route = routeOf(mls)
   const relays = [...new Set(change.relays ?? route.relays)].sort()
   if (change.newAddress === true || !sameSet(relays, route.relays)) {
@@ -220,14 +223,27 @@ function pictureProposal(mls: GroupState, component: number, update: Uint8Array)
   return replaceComponent(component, update)
 }
 
+function mediaProposals(mls: GroupState, servers: readonly string[]): Proposal[] {
+  const before = factsOf(mls).components.get(componentIds.encryptedMediaV2)
+  if (before === undefined) {
+    throw new IntentRefused("invalid_change", "the group has no attachments yet")
+  }
+  // Their order is the order in which they are tried.
+  if (servers.join(" ") === blossomServers(mls)?.join(" ")) return []
+  return [replaceComponent(componentIds.encryptedMediaV2, mediaPolicy(servers, before))]
+}
+
 const isSeconds = (value: number) => Number.isSafeInteger(value) && value >= 0
 
 /** New requirements and the states that they need, in one Commit (behaviour §2). */
 export function planUpgrade(
   mls: GroupState,
   names: readonly FeatureName[],
+  mediaServers: readonly string[] = [],
 ): CommitPlan | undefined {
-  const upgrade = upgradeOf(mls, names.length > 0 ? names : featureNames)
+  const chosen = new Map<number, Uint8Array>()
+  if (mediaServers.length > 0) chosen.set(componentIds.encryptedMediaV2, mediaPolicy(mediaServers))
+  const upgrade = upgradeOf(mls, names.length > 0 ? names : featureNames, chosen)
   if (upgrade === undefined) {
     checkTakenUp(mls, names)
     return undefined

@@ -116,6 +116,7 @@ async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
   const admins = optionalTexts(params, "admins")
   const relays = optionalTexts(params, "relays")
   const avatarUrl = optionalText(params, "avatarUrl")
+  const mediaServers = optionalTexts(params, "mediaServers")
   const changes: GroupChanges = {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
@@ -123,6 +124,7 @@ async function updateGroup(api: ClientApi, params: Params): Promise<unknown> {
     ...(relays === undefined ? {} : { relays }),
     ...(newAddress === undefined ? {} : { newAddress }),
     ...(avatarUrl === undefined ? {} : { avatarUrl }),
+    ...(mediaServers === undefined ? {} : { mediaServers }),
     ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
   }
   return api.updateGroup(text(params, "groupId"), changes)
@@ -140,7 +142,7 @@ function upgradeGroup(api: ClientApi, params: Params): Promise<unknown> {
     if (known === undefined) throw new CliError("invalid_params", `there is no feature "${name}"`)
     return known
   })
-  return api.upgradeGroup(text(params, "groupId"), features)
+  return api.upgradeGroup(text(params, "groupId"), features, optionalTexts(params, "mediaServers"))
 }
 
 async function listInvites(api: ClientApi): Promise<unknown> {

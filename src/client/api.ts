@@ -119,6 +119,8 @@ export interface GroupView {
   readonly relays: readonly string[]
   /** Messages disappear so many seconds after they were written; 0: they stay. */
   readonly retentionSeconds: number
+  /** Base URLs of the servers for attachments, first choice first; none where the group has no attachments. */
+  readonly mediaServers: readonly string[]
   /** This account may invite, remove and rename. */
   readonly canManage: boolean
   /** A change of ours or of others is on its way: sending waits for it. */
@@ -319,6 +321,8 @@ export interface GroupChanges {
   readonly retentionSeconds?: number
   /** Where on the web (https) the group's picture is; empty: no longer there. */
   readonly avatarUrl?: string
+  /** Blossom servers for attachments, 1 to 16, first choice first; only where the group has attachments. */
+  readonly mediaServers?: readonly string[]
 }
 
 /** Tells which projection to read again. */
@@ -409,8 +413,15 @@ export interface ClientApi {
   removeMembers(groupId: string, members: readonly string[]): Promise<{ epoch: number }>
   updateGroup(groupId: string, changes: GroupChanges): Promise<{ epoch: number }>
   selfUpdate(groupId: string): Promise<{ epoch: number }>
-  /** Has the group require what every member's app can do: these features, or all if none is named. Admins only. */
-  upgradeGroup(groupId: string, features?: readonly GroupFeature[]): Promise<{ epoch: number }>
+  /**
+   * Has the group require what every member's app can do: these features, or all if none is named. Admins only.
+   * `mediaServers`: where attachments go if they are taken up; absent: to the servers that this app uses.
+   */
+  upgradeGroup(
+    groupId: string,
+    features?: readonly GroupFeature[],
+    mediaServers?: readonly string[],
+  ): Promise<{ epoch: number }>
   leave(groupId: string): Promise<void>
   /** Ends the group for everyone, for good. Resolves once it has ended. */
   disband(groupId: string): Promise<void>

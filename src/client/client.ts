@@ -244,8 +244,8 @@ export class Client implements ClientApi {
     return this.#with(({ membership }) => membership.selfUpdate(groupId))
   }
 
-  upgradeGroup(groupId: string, features?: Parameters<ClientApi["upgradeGroup"]>[1]) {
-    return this.#with(({ membership }) => membership.upgrade(groupId, features))
+  upgradeGroup(...[groupId, features, servers]: Parameters<ClientApi["upgradeGroup"]>) {
+    return this.#with(({ membership }) => membership.upgrade(groupId, features, servers))
   }
 
   leave(groupId: string) {

@@ -24,6 +24,8 @@ const MAX_GROUP_RELAYS = 5
 /** Wire §6.5. */
 const MAX_RELAYS = 16
 const MAX_MEDIA_SERVERS = 5
+/** Of a group's policy (wire §6.10). */
+const MAX_POLICY_SERVERS = 16
 /** Wire §6.8. */
 const MAX_URL = 2048
 const MAX_NAME_BYTES = 256
@@ -112,13 +114,21 @@ export class Membership {
   async update(groupId: string, changes: GroupChanges): Promise<{ epoch: number }> {
     checkTexts(changes)
     checkSettings(changes)
-    const { admins, relays, retentionSeconds: retention, avatarUrl, ...rest } = changes
+    const {
+      admins,
+      relays,
+      retentionSeconds: retention,
+      avatarUrl,
+      mediaServers,
+      ...rest
+    } = changes
     return this.#change(groupId, {
       type: "update",
       ...rest,
       ...(retention === undefined ? {} : { retention }),
       ...(avatarUrl === undefined ? {} : { avatarUrl: pictureUrl(avatarUrl) }),
       ...(relays === undefined ? {} : { relays: relays.map(relayUrl) }),
+      ...(mediaServers === undefined ? {} : { mediaServers: mediaUrls(mediaServers) }),
       ...(admins === undefined ? {} : { admins: admins.map(pubkeyOf) }),
     })
   }
@@ -131,8 +141,19 @@ export class Membership {
     return this.#change(groupId, { type: "selfUpdate" })
   }
 
-  upgrade(groupId: string, features: readonly GroupFeature[] = []): Promise<{ epoch: number }> {
-    return this.#change(groupId, { type: "upgrade", features })
+  async upgrade(
+    groupId: string,
+    features: readonly GroupFeature[] = [],
+    servers?: readonly string[],
+  ): Promise<{ epoch: number }> {
+    const { groups, world } = this.#session
+    const media =
+      servers === undefined ? mediaOf(world.media) : { mediaServers: mediaUrls(servers) }
+    const has = world.engine.mediaServers(groups.require(groupId)).length > 0
+    if (features.includes("media") && media.mediaServers === undefined && !has) {
+      throw new ClientError("invalid_input", "This app has no server to put attachments on.")
+    }
+    return this.#change(groupId, { type: "upgrade", features, ...media })
   }
 
   async leave(groupId: string): Promise<void> {
@@ -345,6 +366,28 @@ export class Membership {
 function mediaOf(media: MediaPorts | undefined): { readonly mediaServers?: readonly string[] } {
   const servers = (media?.servers ?? []).map((url) => new URL(url).href).slice(0, MAX_MEDIA_SERVERS)
   return servers.length === 0 ? {} : { mediaServers: [...new Set(servers)] }
+}
+
+/** Marmot wire §6.10: as the parser writes them, each once. */
+function mediaUrls(inputs: readonly string[]): readonly string[] {
+  const urls = inputs.map((input) => mediaUrl(input.trim()))
+  if (urls.length === 0 || urls.length > MAX_POLICY_SERVERS) {
+    const most = MAX_POLICY_SERVERS
+    throw new ClientError("invalid_input", `A group has 1 to ${most} servers for attachments.`)
+  }
+  return [...new Set(urls)]
+}
+
+function mediaUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isWeb = url?.protocol === "https:" || url?.protocol === "http:"
+  if (url === undefined || !isWeb || /[?#@]/.test(text) || url.href.length > MAX_URL) {
+    throw new ClientError(
+      "invalid_input",
+      "The address of a server for attachments begins with https:// and has no query.",
+    )
+  }
+  return url.href
 }
 
 /** Refusals of the protocol layers are about what the user asked for. */

@@ -86,6 +86,7 @@ export class Reader {
       image: imageName(avatar, wanted),
       webPicture: url === undefined ? undefined : { url, isShown: url === wanted },
       undelivered: this.#undelivered(groupId),
+      mediaServers: world.engine.mediaServers(group),
       features: [...world.engine.featuresOf(group)].map(([feature, found]) => ({
         feature,
         status: found.status,

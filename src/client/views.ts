@@ -35,7 +35,7 @@ export function groupView(
   group: MarmotGroup,
   summary: GroupSummary,
   viewer: Viewer,
-  more: Pick<GroupView, "undelivered" | "features" | "image" | "webPicture">,
+  more: Pick<GroupView, "undelivered" | "features" | "image" | "webPicture" | "mediaServers">,
 ): GroupView {
   const { groupId, name, description, epoch, standing, members, admins, retention } = summary
   return {

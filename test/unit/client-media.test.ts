@@ -67,6 +67,47 @@ async function newest({ client }: Person, groupId: string) {
   return message
 }
 
+describe("a group founded without attachments", () => {
+  test("takes them up later; an admin changes their servers, and files go there", async () => {
+    const store = await openMemoryStore()
+    const openStore = () => Promise.resolve({ ...bound(store), close: async () => {} })
+    const world = await setup({ openStore, media: { servers: [], fetch } })
+    const { bo, groupId, relay, server, media, uploads } = world
+    await expect(world.ada.client.upgradeGroup(groupId, ["media"])).rejects.toThrow(
+      "This app has no server to put attachments on.",
+    )
+    await world.ada.client.close()
+    const client = await startClient([relay.url], { openStore, media })
+    closing.push(() => client.close())
+    const ada = { ...world.ada, client }
+    const send = (from: Person) =>
+      from.client.sendAttachments(groupId, { caption: "", files, wait: true })
+    await expect(send(ada)).rejects.toThrow()
+    for (const bad of [[], ["ftp://a.example"], ["https://a.example/?x"], ["nowhere"]]) {
+      const code = { code: "invalid_input" }
+      await expect(client.upgradeGroup(groupId, ["media"], bad)).rejects.toMatchObject(code)
+    }
+    // The servers that the app uses.
+    await client.upgradeGroup(groupId, ["media"])
+    await syncAll(ada, bo)
+    const first = `${server.url}/`
+    expect((await bo.client.group(groupId)).mediaServers).toEqual([first])
+    await send(ada)
+    await syncAll(ada, bo)
+    const { messageId, attachments } = await newest(bo, groupId)
+    const index = attachments[0]?.index ?? -1
+    expect((await bo.client.attachment(groupId, messageId, index)).bytes).toEqual(picture)
+    expect(uploads).toHaveLength(2)
+    const mediaServers = [server.url, "https://other.example"]
+    const refused = bo.client.updateGroup(groupId, { mediaServers })
+    await expect(refused).rejects.toMatchObject({ code: "not_admin" })
+    await client.updateGroup(groupId, { mediaServers })
+    await syncAll(ada, bo)
+    const changed = [first, "https://other.example/"]
+    expect((await bo.client.group(groupId)).mediaServers).toEqual(changed)
+  })
+})
+
 describe("files", () => {
   test("arrive with their caption, whole and typed; the server sees neither bytes nor author", async () => {
     const { ada, bo, groupId, uploads, server } = await setup()

@@ -390,6 +390,19 @@ export const strings = {
     notice: (span: string) => `Messages disappear after ${span}`,
     until: "Disappears",
   },
+  mediaServers: {
+    section: "Attachments",
+    about: "Encrypted files are kept on these servers, the first choice first.",
+    none: "This group has no attachments yet. Everyone’s app can do them.",
+    turnOn: "Turn on attachments",
+    turnOnTitle: "Turn on attachments?",
+    turnOnBody:
+      "Encrypted files go to the servers that this app uses. Nobody can be invited any more whose app can’t do attachments.",
+    edit: "Change servers",
+    title: "Change the servers for attachments",
+    label: "Servers, one a line",
+    help: "They are tried in this order. What was sent before stays where it is.",
+  },
   relays: {
     edit: "Change relays",
     title: "Change the group’s relays",

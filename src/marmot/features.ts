@@ -101,8 +101,9 @@ export interface Upgrade {
 }
 
 /**
- * Taking up those of `names` that every member can do and that have a state, by itself or in `chosen`; `undefined`: there are none. The
- * lifecycle's Commit may do nothing else (§6.12), so where it is among them it comes alone, and the others after it.
+ * Taking up those of `names` that every member can do and that have a state, of their own or in `chosen`, by component;
+ * `undefined`: there are none. The lifecycle's Commit may do nothing else (§6.12), so where it is among them it comes
+ * alone, and the others after it.
  */
 export function upgradeOf(
   state: GroupState,

@@ -122,6 +122,23 @@ test("an admin makes part of the group what everyone's app can do", async () => 
   await alice.gone("group-features")
 })
 
+test("an admin changes the servers for attachments, and sees which they are", async () => {
+  await alice.see("group-media", "127.0.0.1")
+  await alice.click("change-media-servers")
+  await alice.see("edit-media-servers-dialog")
+  const field = alice.at("edit-media-servers")
+  await field.fill("media.example")
+  await alice.click("media-servers-save")
+  await alice.see("form-error", "begins with https://")
+  await alice.screenshot("38-media-servers")
+  expect(await alice.barriers()).toEqual([])
+  await field.fill("https://media.example/")
+  await alice.click("media-servers-save")
+  await alice.gone("edit-media-servers-dialog")
+  await alice.see("group-media", "media.example")
+  await alice.screenshot("38-media-servers-changed")
+})
+
 test("a device that has lost its group says so, keeps what it has, and comes back", async () => {
   await bob.loseGroups()
   await bob.open()

@@ -5,6 +5,7 @@ import { encodeExternalPub } from "../../src/mls/extensions.ts"
 import * as mls from "../../src/mls/index.ts"
 import { labels } from "../../src/mls/registry.ts"
 import { groupInfoTbs } from "../../src/mls/welcome-codec.ts"
+import { isEdwards, peerUpdate, signatureKeyOf, withLeafKey } from "./ts-mls-update.fixture.ts"
 
 export const text = (value: string) => new TextEncoder().encode(value)
 export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
@@ -22,7 +23,7 @@ export type Wish =
   | { readonly kind: "add"; readonly keyPackage: Uint8Array }
   | { readonly kind: "remove"; readonly leaf: number }
   | { readonly kind: "psk"; readonly id: Psk }
-  /** Of this implementation only. */
+  /** By reference only. */
   | { readonly kind: "update" }
   /** An extension that only applications know, with this text, and required_capabilities that require it. */
   | { readonly kind: "extensions"; readonly data: string }
@@ -57,7 +58,7 @@ export interface Member {
   authenticator(): string
   epoch(): bigint
   leaf(): number
-  /** The text of the group's own extension. */
+  /** The text of the group's own extension, in hex. */
   extension(): string | undefined
 }
 
@@ -233,9 +234,23 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
     signatureKeyPair: await peerKeys(setting.suite, context),
   })
   let state: peer.ClientState | undefined
+  let updateKey: Uint8Array | undefined
   const held = (): peer.ClientState => {
     if (state === undefined) throw new Error("not in the group")
     return state
+  }
+  const keyPackage = encode({
+    version,
+    wireformat: wireformats.mls_key_package,
+    keyPackage: own.publicPackage,
+  })
+  const proposalOf = async (wish: Wish): Promise<peer.Proposal> => {
+    if (wish.kind !== "update") return peerProposal(context, wish)
+    const framed = mls.decodeMlsMessage(keyPackage)
+    if (framed.wireFormat !== mls.wireFormats.keyPackage) throw new Error("no KeyPackage")
+    const made = await peerUpdate(context, held(), framed.keyPackage)
+    updateKey = made.privateKey
+    return made.proposal
   }
   const process = async (bytes: Uint8Array): Promise<Uint8Array | undefined> => {
     const message = peerDecode(bytes)
@@ -245,18 +260,20 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
     ) {
       throw new Error("not a message to a group")
     }
-    const result = await peer.processMessage({ context, state: held(), message })
+    // All proposals that were heard are committed, the own Update with them.
+    const commit =
+      "privateMessage" in message ? message.privateMessage : message.publicMessage.content
+    const commits = commit.contentType === peer.contentTypes.commit
+    const reading = commits && updateKey ? withLeafKey(held(), updateKey) : held()
+    const result = await peer.processMessage({ context, state: reading, message })
     state = result.newState
+    if (commits) updateKey = undefined
     return result.kind === "applicationMessage" ? result.message : undefined
   }
   return {
     name,
     ours: false,
-    keyPackage: encode({
-      version,
-      wireformat: wireformats.mls_key_package,
-      keyPackage: own.publicPackage,
-    }),
+    keyPackage,
     async create(groupId) {
       state = await peer.createGroup({
         context,
@@ -297,17 +314,14 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
       )
       const bytes = encode({ version, wireformat: wireformats.mls_group_info, groupInfo })
       if (forPeer) return bytes
-      const { signaturePrivateKey } = held()
-      // A seed is the end of what ts-mls holds in PKCS #8; a scalar is all that it holds.
-      const key = isEdwards(setting.suite) ? signaturePrivateKey.slice(-32) : signaturePrivateKey
-      return withFramedExternalPub(bytes, key)
+      return withFramedExternalPub(bytes, signatureKeyOf(setting.suite, held()))
     },
     async propose(wish, encrypted) {
       const made = await peer.createProposal({
         context,
         state: held(),
         wireAsPublicMessage: !encrypted,
-        proposal: peerProposal(context, wish),
+        proposal: await proposalOf(wish),
       })
       state = made.newState
       return encode(made.message)
@@ -316,7 +330,7 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
       const made = await peer.createCommit({
         context,
         state: held(),
-        extraProposals: wishes.map((wish) => peerProposal(context, wish)),
+        extraProposals: await Promise.all(wishes.map((wish) => proposalOf(wish))),
         ratchetTreeExtension: true,
         wireAsPublicMessage: !encrypted,
       })
@@ -353,7 +367,10 @@ export async function peerMember(name: string, setting: Setting): Promise<Member
   }
 }
 
-function peerProposal(context: peer.MlsContext, wish: Wish): peer.Proposal {
+function peerProposal(
+  context: peer.MlsContext,
+  wish: Exclude<Wish, { kind: "update" }>,
+): peer.Proposal {
   const types = peer.defaultProposalTypes
   switch (wish.kind) {
     case "add": {
@@ -369,9 +386,18 @@ function peerProposal(context: peer.MlsContext, wish: Wish): peer.Proposal {
       const preSharedKeyId = { ...info, pskNonce: rng.randomBytes(kdf.size) }
       return { proposalType: types.psk, psk: { preSharedKeyId } }
     }
-    case "update":
-    case "extensions":
-      throw new Error(`ts-mls is not asked for a proposal of kind ${wish.kind}`)
+    case "extensions": {
+      const capabilities = { extensionTypes: [EXTENSION], proposalTypes: [], credentialTypes: [] }
+      const extensions: peer.GroupContextExtension[] = [
+        {
+          extensionType: peer.defaultExtensionTypes.required_capabilities,
+          extensionData: capabilities,
+        },
+        peer.makeCustomExtension({ extensionType: EXTENSION, extensionData: text(wish.data) }),
+      ]
+      const proposalType = types.group_context_extensions
+      return { proposalType, groupContextExtensions: { extensions } }
+    }
   }
 }
 
@@ -388,8 +414,6 @@ async function peerKeys(suite: number, { cipherSuite }: peer.MlsContext) {
   const { privateKey, publicKey } = await crypto.generateSignatureKeyPair()
   return { signKey: privateKey, publicKey }
 }
-
-const isEdwards = (suite: number) => mls.cipherSuite(suite).signature.name === "Ed25519"
 
 /** A GroupInfo of ts-mls as the RFC has it: external_pub as a vector (§12.4.3.2). Needs a new signature. */
 async function withFramedExternalPub(bytes: Uint8Array, signatureKey: Uint8Array) {

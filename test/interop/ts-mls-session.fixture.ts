@@ -27,22 +27,43 @@ const EVERYTHING = [
   "path only",
   "psk",
   "extensions",
-  "by reference",
+  "by reference to ours",
+  "by reference to ts-mls",
   "remove",
   "add",
   "external join",
-  "remove proposed",
-  "update proposed",
-  "add proposed",
   "late",
 ]
+
+/**
+ * What is done by reference: kind, proposer, committer, who is another one. An Update or new extensions can ts-mls not commit, and
+ * of the same extensions only with two Removes (`ts-mls-limits.test.ts`).
+ */
+const BY_REFERENCE = [
+  ...["add", "remove", "psk", "update", "extensions"].flatMap((kind) => [
+    `${kind}, ours to ours`,
+    `${kind}, ts-mls to ours`,
+  ]),
+  ...["add", "remove", "psk", "same extensions"].flatMap((kind) => [
+    `${kind}, ours to ts-mls`,
+    `${kind}, ts-mls to ts-mls`,
+  ]),
+  "two removes by ts-mls",
+]
+
+export type Done = ReadonlyMap<string, number>
+
+/** What sessions together have left out: one of CI's size is too short for everything. */
+export function leftOut(sessions: readonly Done[]): string[] {
+  return BY_REFERENCE.filter((name) => !sessions.some((done) => done.has(name)))
+}
 
 /** How often each thing was done. Throws where members disagree, or where something was left out. */
 export async function runSession(
   suite: (typeof SUITES)[number],
   seed: number,
   steps: number,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Done> {
   const backend = seed % 2 === 1 ? "webcrypto" : "noble"
   const session = new Session({ ...suite, backend }, seed)
   await session.start()
@@ -81,6 +102,8 @@ interface Late {
 /** As many as ts-mls keeps keys for. */
 const LATEST = 4n
 
+const side = (member: Member) => (member.ours ? "ours" : "ts-mls")
+
 class Session {
   readonly #setting: Setting
   readonly #pick: (below: number) => number
@@ -98,13 +121,13 @@ class Session {
     const founder = await this.#fresh(this.#pick(2) === 0)
     await founder.create(text("random session"))
     this.#members = [founder]
-    // Both kinds, and two of ours: what ts-mls does not commit needs one of ours that stays.
+    // Both kinds, and two of ours: what ts-mls cannot commit needs one of ours that stays.
     for (const ours of [true, false, true]) await this.#add(ours)
   }
 
   async step(): Promise<void> {
     const action = this.#action()
-    this.done.set(action.name, (this.done.get(action.name) ?? 0) + 1)
+    this.#count(action.name)
     await action.run()
     this.#agree()
     await this.#talk()
@@ -117,11 +140,18 @@ class Session {
       ["path only", () => this.#commit(this.#one(this.#members), [])],
       ["psk", () => this.#commit(this.#one(this.#members), [this.#psk()])],
       ["extensions", () => this.#commit(this.#one(this.#ours()), [this.#extensions()])],
-      ["by reference", () => this.#byReference()],
-      ["by reference", () => this.#byReference()],
+      ["by reference to ours", () => this.#byReferenceToOurs()],
+      ["by reference to ours", () => this.#byReferenceToOurs()],
+      ["by reference to ts-mls", () => this.#byReferenceToPeer()],
+      ["by reference to ts-mls", () => this.#byReferenceToPeer()],
     ]
     if (full || removable.length > 2) {
       actions.push(["remove", () => this.#remove(this.#one(removable))])
+      const committer = this.#one(this.#theirs())
+      const pair = this.#pair(committer)
+      if (pair.length === 2) {
+        actions.push(["two removes by ts-mls", () => this.#removeTwo(committer, pair)])
+      }
     }
     if (!full) {
       actions.push(["add", () => this.#add(this.#pick(2) === 0)])
@@ -132,43 +162,82 @@ class Session {
     return { name, run }
   }
 
-  /** A mixed list by reference: several members propose, one of ours commits; each hears of them in an order of its own. */
-  async #byReference(): Promise<void> {
+  /** A mixed list by reference: several members propose, one of ours commits. */
+  async #byReferenceToOurs(): Promise<void> {
     const committer = this.#one(this.#ours())
-    const room = MOST_MEMBERS - this.#members.length
-    const proposals: Uint8Array[] = []
-    const from = new Map<Uint8Array, Member>()
-    const propose = async (by: Member, wish: Wish) => {
-      // ts-mls looks external PSKs up for what is public only.
-      const message = await by.propose(wish, this.#pick(2) === 0)
-      proposals.push(message)
-      from.set(message, by)
-      this.done.set(`${wish.kind} proposed`, (this.done.get(`${wish.kind} proposed`) ?? 0) + 1)
-    }
-    const joiners: Member[] = []
+    const wishes: [Wish, Member?][] = []
     const [gone] = this.#pick(2) === 0 ? this.#shuffled(this.#removable()) : []
-    const removed = gone === committer ? undefined : gone
-    const stay = this.#members.filter((member) => member !== removed)
-    if (removed !== undefined) {
-      const wish = { kind: "remove", leaf: removed.leaf() } as const
-      await propose(this.#one(stay), wish)
+    const removed = gone === undefined || gone === committer ? [] : [gone]
+    for (const member of this.#members) {
+      if (member === committer || removed.includes(member) || this.#pick(2) === 0) continue
+      wishes.push([{ kind: "update" }, member])
     }
-    const updating = this.#ours().filter((member) => member !== committer && member !== removed)
-    for (const member of updating)
-      if (this.#pick(2) === 0) await propose(member, { kind: "update" })
-    if (room > 0 && this.#pick(2) === 0) {
-      const joiner = await this.#fresh(this.#pick(2) === 0)
-      joiners.push(joiner)
-      await propose(this.#one(stay), { kind: "add", keyPackage: joiner.keyPackage })
+    const joiners = await this.#joiners(1)
+    if (this.#pick(3) === 0) wishes.push([this.#psk()])
+    if (this.#pick(3) === 0) wishes.push([this.#extensions()])
+    await this.#byReference(committer, { wishes, joiners, removed })
+  }
+
+  /** Of what ts-mls can commit: Adds and no path, or two Removes and a path. */
+  async #byReferenceToPeer(): Promise<void> {
+    const committer = this.#one(this.#theirs())
+    const wishes: [Wish][] = []
+    const pair = this.#pair(committer)
+    const removed = pair.length === 2 && this.#pick(3) > 0 ? pair : []
+    const joiners = removed.length === 0 ? await this.#joiners(2) : []
+    if (this.#pick(2) === 0) wishes.push([this.#psk()])
+    const extension = committer.extension()
+    if (removed.length > 0 && extension !== undefined) {
+      const data = Buffer.from(extension, "hex").toString()
+      wishes.push([{ kind: "extensions", data }])
     }
-    if (this.#pick(3) === 0) await propose(this.#one(stay), this.#psk())
-    const heard = stay.concat(removed?.ours === true ? [removed] : [])
-    for (const member of heard) {
-      for (const message of this.#shuffled(proposals)) {
-        if (from.get(message) !== member) await member.process(message)
+    // An empty list would be a Commit for its path only.
+    if (wishes.length + joiners.length + removed.length === 0) wishes.push([this.#psk()])
+    await this.#byReference(committer, { wishes, joiners, removed })
+  }
+
+  /** Each hears of the proposals in an order of its own. */
+  async #byReference(
+    committer: Member,
+    list: {
+      /** And who proposes it, where that matters. */
+      readonly wishes: readonly (readonly [Wish, Member?])[]
+      readonly joiners: readonly Member[]
+      readonly removed: readonly Member[]
+    },
+  ): Promise<void> {
+    const { joiners, removed } = list
+    const stay = this.#members.filter((member) => !removed.includes(member))
+    const all: (readonly [Wish, Member?])[] = [
+      ...list.wishes,
+      ...removed.map((member) => [{ kind: "remove", leaf: member.leaf() }] as const),
+      ...joiners.map(({ keyPackage }) => [{ kind: "add", keyPackage }] as const),
+    ]
+    const proposals: { readonly message: Uint8Array; readonly by: Member }[] = []
+    for (const [wish, by = this.#one(stay)] of all) {
+      // ts-mls looks external PSKs up for what is public only.
+      proposals.push({ message: await by.propose(wish, this.#pick(2) === 0), by })
+      if (by === committer) continue
+      const same = wish.kind === "extensions" && hex(text(wish.data)) === committer.extension()
+      this.#count(`${same ? "same " : ""}${wish.kind}, ${side(by)} to ${side(committer)}`)
+    }
+    for (const member of stay.concat(removed.filter(({ ours }) => ours))) {
+      for (const { message, by } of this.#shuffled(proposals)) {
+        if (by !== member) await member.process(message)
       }
     }
-    await this.#commit(committer, [], { joiners, removed, onlyPublic: true })
+    const onlyPublic = all.some(([{ kind }]) => kind === "psk")
+    await this.#commit(committer, [], { joiners, removed, onlyPublic })
+  }
+
+  /** Up to so many, and as there is room. */
+  async #joiners(most: number): Promise<Member[]> {
+    const room = Math.min(most, MOST_MEMBERS - this.#members.length)
+    const joiners: Member[] = []
+    for (let i = this.#pick(room + 1); i > 0; i--) {
+      joiners.push(await this.#fresh(this.#pick(2) === 0))
+    }
+    return joiners
   }
 
   async #add(ours: boolean): Promise<void> {
@@ -177,10 +246,16 @@ class Session {
     await this.#commit(this.#one(this.#members), [wish], { joiners: [joiner] })
   }
 
-  /** ts-mls leaves the path out for a single Remove: ours commit these. */
+  /** ts-mls leaves the path out for a single Remove: ours commit these, ts-mls commits two at a time. */
   async #remove(removed: Member): Promise<void> {
     const committer = this.#one(this.#ours().filter((member) => member !== removed))
-    await this.#commit(committer, [{ kind: "remove", leaf: removed.leaf() }], { removed })
+    const wish = { kind: "remove", leaf: removed.leaf() } as const
+    await this.#commit(committer, [wish], { removed: [removed] })
+  }
+
+  async #removeTwo(committer: Member, removed: readonly Member[]): Promise<void> {
+    const wishes = removed.map((member) => ({ kind: "remove", leaf: member.leaf() }) as const)
+    await this.#commit(committer, wishes, { removed })
   }
 
   async #joinExternally(ours: boolean): Promise<void> {
@@ -197,33 +272,36 @@ class Session {
     wishes: readonly Wish[],
     with_: {
       readonly joiners?: readonly Member[]
-      readonly removed?: Member | undefined
+      readonly removed?: readonly Member[]
       readonly onlyPublic?: boolean
     } = {},
   ): Promise<void> {
-    const { joiners = [], removed } = with_
+    const { joiners = [], removed = [] } = with_
     const encrypted =
       with_.onlyPublic !== true && !wishes.some(({ kind }) => kind === "psk") && this.#pick(2) === 0
     const { commit, welcome } = await committer.commit(wishes, encrypted)
     for (const member of this.#members) {
       // ts-mls does not come back from its own removal where the tree shrinks.
-      if (member !== committer && (member !== removed || member.ours)) await member.process(commit)
+      const told = member.ours || !removed.includes(member)
+      if (member !== committer && told) await member.process(commit)
     }
-    if (removed?.ours === true) throws(() => removed.epoch(), /not in the group/)
-    this.#members = this.#members.filter((member) => member !== removed)
+    for (const member of removed) if (member.ours) throws(() => member.epoch(), /not in the group/)
+    this.#members = this.#members.filter((member) => !removed.includes(member))
     this.#late = this.#late.map((late) => ({
       ...late,
-      readers: late.readers.filter((reader) => reader !== removed),
+      readers: late.readers.filter((reader) => !removed.includes(reader)),
     }))
+    const refused: Member[] = []
     for (const joiner of joiners) {
       if (welcome === undefined) throw new Error("no Welcome")
       const joined = await this.#unlessRefused(joiner, async () => {
         await joiner.join(welcome)
         return joiner
       })
-      if (joined !== undefined) this.#members.push(joined)
-      else await this.#expel(joiner)
+      if (joined === undefined) refused.push(joiner)
+      else this.#members.push(joined)
     }
+    if (refused.length > 0) await this.#expel(refused)
   }
 
   /** `undefined` where ts-mls refuses a tree that is in order: see `unmergedLeaves`. */
@@ -234,19 +312,19 @@ class Session {
       if (joiner.ours || !isUnmergedRefusal(error)) throw error
       const tree = this.#one(this.#ours()).ratchetTree()
       deepEqual(unmergedLeaves(tree), { rfc: true, peer: false })
-      this.done.set("refused by ts-mls", (this.done.get("refused by ts-mls") ?? 0) + 1)
+      this.#count("refused by ts-mls")
       return undefined
     }
   }
 
   /** Who was added and did not join is removed. */
-  async #expel(added: Member): Promise<void> {
+  async #expel(added: readonly Member[]): Promise<void> {
     const taken = new Set(this.#members.map((member) => member.leaf()))
-    const leaf = this.#one(this.#ours())
-      .leaves()
-      .find((each) => !taken.has(each))
-    if (leaf === undefined) throw new Error(`${added.name} has no leaf`)
-    await this.#commit(this.#one(this.#ours()), [{ kind: "remove", leaf }])
+    const committer = this.#one(this.#ours())
+    const leaves = committer.leaves().filter((each) => !taken.has(each))
+    equal(leaves.length, added.length)
+    const wishes = leaves.map((leaf) => ({ kind: "remove", leaf }) as const)
+    await this.#commit(committer, wishes)
   }
 
   #agree(): void {
@@ -276,8 +354,8 @@ class Session {
         waiting.push(late)
         continue
       }
-      this.done.set("read", (this.done.get("read") ?? 0) + late.readers.length)
-      if (epoch > late.epoch) this.done.set("late", (this.done.get("late") ?? 0) + 1)
+      this.#count("read", late.readers.length)
+      if (epoch > late.epoch) this.#count("late")
       for (const reader of late.readers) {
         equal(hex(await reader.read(late.message)), hex(text(late.data)))
       }
@@ -298,15 +376,43 @@ class Session {
     return ours ? ourMember(name, this.#setting) : peerMember(name, this.#setting)
   }
 
+  #count(name: string, by = 1): void {
+    this.done.set(name, (this.done.get(name) ?? 0) + by)
+  }
+
   #ours(): Member[] {
     return this.#members.filter(({ ours }) => ours)
+  }
+
+  #theirs(): Member[] {
+    return this.#members.filter(({ ours }) => !ours)
   }
 
   /** Without whom two of ours and one of theirs are left. */
   #removable(): Member[] {
     const ours = this.#ours().length
     const theirs = this.#members.length - ours
-    return this.#members.filter((member) => (member.ours ? ours > 2 : theirs > 1))
+    return this.#members.filter(
+      (member) => (member.ours ? ours > 2 : theirs > 1) && this.#leftHalfWithout([member]),
+    )
+  }
+
+  /** Whether somebody stays in the left half of the tree: ts-mls does not find the commit secret where nobody does. */
+  #leftHalfWithout(removed: readonly Member[]): boolean {
+    const stay = this.#members.filter((member) => !removed.includes(member))
+    const leaves = stay.map((member) => member.leaf())
+    return Math.min(...leaves) < 2 ** Math.floor(Math.log2(Math.max(...leaves)))
+  }
+
+  /** Two that this one can remove, so that two of ours are left; or fewer. */
+  #pair(committer: Member): Member[] {
+    let spare = this.#ours().length - 2
+    const pair: Member[] = []
+    for (const member of this.#shuffled(this.#members)) {
+      if (member === committer || pair.length === 2) continue
+      if (!member.ours || spare-- > 0) pair.push(member)
+    }
+    return this.#leftHalfWithout(pair) ? pair : []
   }
 
   #one<Item>(items: readonly Item[]): Item {

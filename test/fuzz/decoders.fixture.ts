@@ -120,6 +120,24 @@ const mediaPolicy = {
   allowedLocatorKinds: ["blossom-v1", "x"],
   defaultBlobEndpoints: [{ locatorKind: "blossom-v1", baseUrl: "https://blob.example/" }],
 }
+/** Frozen: nobody writes it any more. The two differ in a letter and in which addresses they allow. */
+const mediaPolicyV1 = replaced(encodeEncryptedMedia(mediaPolicy), "media-v2", "media-v1")
+const image = {
+  imageHash: key(1),
+  imageKey: key(2),
+  imageNonce: key(3, 12),
+  imageUploadKey: key(4),
+  mediaType: "image/png",
+}
+const routing = { nostrGroupId: key(7), relays: ["wss://a.example", "wss://b.example"] }
+const agentStream = {
+  requiredRoles: 1,
+  allowedRoles: 7,
+  maxPlaintextFrameLength: 1000,
+  replayTtlSeconds: 60,
+  paddingBucketBytes: 16,
+}
+const avatar = { url: "https://a.example/x.png", dim: key(0x31, 3), thumbhash: key(5, 8) }
 
 const crypto = await testCrypto()
 const device = await deviceOf(crypto, "ada")
@@ -133,19 +151,26 @@ const proven = {
   ciphersuite: 1,
 }
 
+const groupComponents: readonly (readonly [number, Uint8Array])[] = [
+  [0x8001, encodeGroupProfile({ name: "x", description: "y" })],
+  [0x8002, encodeBlossomImage(image)],
+  [0x8003, encodeAdminPolicy({ admins: [key(1)] })],
+  [0x8004, encodeNostrRouting(routing)],
+  [0x8005, encodeMessageRetention(86_400n)],
+  [0x8006, encodeAgentTextStream(agentStream)],
+  [0x8007, encodeAvatarUrl(avatar)],
+  [0x8008, mediaPolicyV1],
+  [0x800b, encodeEncryptedMedia(mediaPolicy)],
+  [0x800c, encodeGroupLifecycle("active")],
+]
+
 export const bytesDecoders: readonly BytesDecoder[] = [
   component("decodeAppComponents", decodeAppComponents, encodeComponentsList, [1, 0x8001, 0x8009]),
   component("decodeGroupProfile", decodeGroupProfile, encodeGroupProfile, {
     name: "Bürrow",
     description: "d",
   }),
-  component("decodeBlossomImage", decodeBlossomImage, encodeBlossomImage, {
-    imageHash: key(1),
-    imageKey: key(2),
-    imageNonce: key(3, 12),
-    imageUploadKey: key(4),
-    mediaType: "image/png",
-  }),
+  component("decodeBlossomImage", decodeBlossomImage, encodeBlossomImage, image),
   component(
     "decodeAdminPolicy",
     decodeAdminPolicy,
@@ -153,29 +178,15 @@ export const bytesDecoders: readonly BytesDecoder[] = [
     { admins: [key(1)] },
     { admins: [key(1), key(2), key(9)] },
   ),
-  component("decodeNostrRouting", decodeNostrRouting, encodeNostrRouting, {
-    nostrGroupId: key(7),
-    relays: ["wss://a.example", "wss://b.example"],
-  }),
+  component("decodeNostrRouting", decodeNostrRouting, encodeNostrRouting, routing),
   component("decodeMessageRetention", decodeMessageRetention, encodeMessageRetention, 0n, 86_400n),
-  component("decodeAgentTextStream", decodeAgentTextStream, encodeAgentTextStream, {
-    requiredRoles: 1,
-    allowedRoles: 7,
-    maxPlaintextFrameLength: 1000,
-    replayTtlSeconds: 60,
-    paddingBucketBytes: 16,
-  }),
-  component("decodeAvatarUrl", decodeAvatarUrl, encodeAvatarUrl, {
-    url: "https://a.example/x.png",
-    dim: key(0x31, 3),
-    thumbhash: key(5, 8),
-  }),
+  component("decodeAgentTextStream", decodeAgentTextStream, encodeAgentTextStream, agentStream),
+  component("decodeAvatarUrl", decodeAvatarUrl, encodeAvatarUrl, avatar),
   component("decodeEncryptedMedia", decodeEncryptedMedia, encodeEncryptedMedia, mediaPolicy),
   {
     name: "decodeEncryptedMediaV1",
     decode: decodeEncryptedMediaV1,
-    // Frozen: nobody writes it any more. The two differ in a letter and in which addresses they allow.
-    samples: [replaced(encodeEncryptedMedia(mediaPolicy), "media-v2", "media-v1")],
+    samples: [mediaPolicyV1],
   },
   component(
     "decodeGroupLifecycle",
@@ -184,13 +195,11 @@ export const bytesDecoders: readonly BytesDecoder[] = [
     "active",
     "disbanded",
   ),
-  ...[0x8001, 0x8002, 0x8003, 0x8004, 0x8005, 0x8006, 0x8007, 0x8008, 0x800b, 0x800c, 0xf000].map(
-    (id): BytesDecoder => ({
-      name: "validateGroupComponent",
-      decode: (bytes) => validateGroupComponent(id, bytes),
-      samples: [encodeGroupProfile({ name: "x", description: "y" })],
-    }),
-  ),
+  ...Array.from([...groupComponents, [0xf000, key(3)] as const], ([id, sample]): BytesDecoder => ({
+    name: `validateGroupComponent ${id.toString(16)}`,
+    decode: (bytes) => validateGroupComponent(id, bytes),
+    samples: [sample],
+  })),
   {
     name: "verifyIdentityProof",
     decode: (proof) => verifyIdentityProof(proof, proven),

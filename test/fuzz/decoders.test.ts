@@ -37,7 +37,7 @@ describe.each(bytesDecoders)("$name", ({ decode, encode, samples }) => {
 
   test("valid bytes, and all that is one change away from them", async () => {
     for (const sample of samples) {
-      await check(sample)
+      expect(await check(sample)).toBe(true)
       for (const bytes of damagedBytes(sample)) await check(bytes)
     }
   })

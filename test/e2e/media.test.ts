@@ -3,6 +3,9 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { openClient } from "../../src/client/client.ts"
+import { NodeWebSocket } from "../../src/nostr/node-socket.ts"
+import { openMemoryStore } from "../../src/store/index.ts"
 import { type PictureHost, startPictureHost } from "./picture-host.ts"
 import { PATIENCE, type Person, Stage } from "./stage.ts"
 
@@ -164,6 +167,35 @@ test("a device that has lost its group says so, keeps what it has, and comes bac
   await bob.send("Here again")
   await alice.sees("Here again")
   await bob.screenshot("40-group-joined-again")
+})
+
+test("an admin turns attachments on in a group that was founded without", async () => {
+  // By somebody whose app has no media server.
+  const carol = await openClient({
+    openStore: () => openMemoryStore(),
+    WebSocket: NodeWebSocket,
+    defaultRelays: [stage.relay.url],
+    log: () => undefined,
+  })
+  await carol.createAccount({ name: "Carol" })
+  const members = [alice.npub]
+  const { groupId } = await carol.createGroup({ name: "No pictures", members })
+  await alice.see("invite-card")
+  await alice.click("accept-invite")
+  await alice.click("confirm-yes")
+  await alice.see("conversation-title", "No pictures")
+  const [self, other] = (await carol.group(groupId)).members
+  await carol.updateGroup(groupId, { admins: [self?.pubkey ?? "", other?.pubkey ?? ""] })
+  // The panel stays open from one group to the next.
+  await alice.see("group-media", "Turn on attachments")
+  await alice.screenshot("38-turn-on-media")
+  expect(await alice.barriers()).toEqual([])
+  await alice.click("turn-on-media")
+  await alice.screenshot("38-turn-on-media-confirm")
+  await alice.click("confirm-yes")
+  await alice.see("group-media", "127.0.0.1")
+  await alice.see("attach")
+  await carol.close()
 })
 
 test("nobody saw an unhandled error", () => {

@@ -196,7 +196,7 @@ export const bytesDecoders: readonly BytesDecoder[] = [
     "disbanded",
   ),
   ...Array.from([...groupComponents, [0xf000, key(3)] as const], ([id, sample]): BytesDecoder => ({
-    name: `validateGroupComponent ${id.toString(16)}`,
+    name: "validateGroupComponent",
     decode: (bytes) => validateGroupComponent(id, bytes),
     samples: [sample],
   })),

@@ -22,6 +22,8 @@ import { decodeGroupSecrets, encodeGroupSecrets } from "./welcome-codec.ts"
 import { joinGroup } from "./welcome.ts"
 
 const full = process.env["BURROW_HOSTILE"] === "full"
+/** All of them take twenty minutes; one kind, as long as six. */
+const patience = full ? { timeout: 3_600_000 } : {}
 
 type Again = (input: Uint8Array) => Uint8Array
 const message: Again = (input) => encodeMlsMessage(decodeMlsMessage(input))
@@ -75,6 +77,7 @@ withShared<Readonly<Record<string, string>>[]>("vectors/mls/messages.json", (vec
 
   test.each(Object.entries(KINDS))(
     "messages: %s cut short and changed at every byte",
+    patience,
     (name, again) => {
       for (const vector of vectors.slice(0, full ? vectors.length : 1)) {
         const whole = bytes(vector[name] ?? "")
@@ -111,7 +114,7 @@ function storedHex(state: GroupState): string[] {
   return [hex(epoch), hex(messageKeys)]
 }
 
-describe("a live group", () => {
+describe("a live group", patience, () => {
   let made: Promise<Live> | undefined
   const live = () => (made ??= start())
 

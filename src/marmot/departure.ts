@@ -5,6 +5,7 @@ import { type GroupState, proposalTypes, senderTypes } from "../mls/index.ts"
 import { bytesToHex } from "../nostr/event.ts"
 import type { MessageId, PublishOutcome } from "./engine-types.ts"
 import { factsOf, routeOf } from "./group-facts.ts"
+import { isRetryDue, retryTime } from "./retry.ts"
 import type { Transition } from "./transition.ts"
 
 const SHORTEST_JITTER_MS = 100
@@ -16,6 +17,7 @@ const WIDEST_JITTER_MS = 30_000
 const RETRY_MS = 60_000
 /** So is our own SelfRemove; that pause doubles up to this. */
 const LONGEST_RETRY_MS = 3600 * 1000
+const PAUSES = { first: RETRY_MS, longest: LONGEST_RETRY_MS }
 
 /** A SelfRemove proposal that waits at a state. */
 export interface WaitingDeparture {
@@ -89,17 +91,16 @@ export function departureAnswered(t: Transition, eventId: string, outcome: Publi
   const { leaving } = t.group
   if (leaving?.event?.id !== eventId || outcome !== "rejected") return
   const { refusals = 0 } = leaving
-  const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** refusals)
-  t.set({ leaving: { ...leaving, refusals: refusals + 1, retryAt: t.env.now + pause } })
+  const retryAt = retryTime(t.env.now, refusals, PAUSES)
+  t.set({ leaving: { ...leaving, refusals: refusals + 1, retryAt } })
 }
 
-/** Once its time has come; a clock that was set back must not hold it up. */
+/** Once its time has come. */
 export function offerDepartureAgain(t: Transition): void {
   const { leaving } = t.group
   const { mls } = t.tip
   if (leaving?.retryAt === undefined) return
-  const isTime = leaving.retryAt <= t.env.now || leaving.retryAt - t.env.now > LONGEST_RETRY_MS
-  if (!isTime) return
+  if (!isRetryDue(leaving.retryAt, t.env.now, PAUSES)) return
   t.set({ leaving: { ...leaving, retryAt: undefined } })
   const { event } = leaving
   if (event === undefined || mls === undefined) return

@@ -2,18 +2,20 @@
 
 import type { Disbanding, IntentFailure } from "./engine-types.ts"
 import { DISBAND_PAUSE_MS, LONGEST_DISBAND_PAUSE_MS } from "./limits.ts"
+import { isRetryDue, retryTime } from "./retry.ts"
 import type { Transition } from "./transition.ts"
+
+const PAUSES = { first: DISBAND_PAUSE_MS, longest: LONGEST_DISBAND_PAUSE_MS }
 
 /** The request stays; relays that refuse it are not asked without pause. */
 export function retryDisbandLater(t: Transition): void {
   const { disbanding } = t.group
   if (disbanding === undefined) return
-  const pause = Math.min(LONGEST_DISBAND_PAUSE_MS, DISBAND_PAUSE_MS * 2 ** disbanding.attempts)
   t.set({
     disbanding: {
       ...disbanding,
       attempts: disbanding.attempts + 1,
-      retryAt: t.env.now + pause,
+      retryAt: retryTime(t.env.now, disbanding.attempts, PAUSES),
     },
   })
 }
@@ -34,7 +36,6 @@ export function fulfilDisbandRequest(t: Transition): void {
   t.completeIntent(disbanding.intentId)
 }
 
-/** A clock that was set back must not hold the request up. */
 export function isTimeToDisband({ retryAt }: Disbanding, now: number): boolean {
-  return retryAt === undefined || retryAt <= now || retryAt - now > LONGEST_DISBAND_PAUSE_MS
+  return retryAt === undefined || isRetryDue(retryAt, now, PAUSES)
 }

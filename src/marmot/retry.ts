@@ -1,4 +1,4 @@
-// What every relay has refused is offered again, after pauses that double.
+// Marmot publish lifecycle (behaviour §6): what every relay has refused is offered again, after pauses that double.
 
 interface Pauses {
   /** Milliseconds. */

@@ -3,7 +3,7 @@
 import { median } from "../median.ts"
 import { burrow } from "./burrow.ts"
 import { verificationFloor } from "./floor.ts"
-import { type Clock, type Subject, subject } from "./subject.ts"
+import { type Clock, type Subject, cpuTime, subject } from "./subject.ts"
 import { tsMls } from "./ts-mls.ts"
 
 export const peerNames = ["burrow", "ts-mls"] as const
@@ -109,11 +109,6 @@ export async function measure(plan: Plan, say: (line: string) => void): Promise<
     commitWarmBytes: run.subject.sizes.commit,
     messageBytes: run.subject.sizes.message,
   }))
-}
-
-function cpuTime(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
 }
 
 async function runOf(name: PeerName, clock: Clock): Promise<Run> {

@@ -3,6 +3,7 @@
 import type { LargeStep } from "./large-group.ts"
 import { type Cell, type Measured, cells } from "./measure.ts"
 import type { Share } from "./shares.ts"
+import type { Worst } from "./worst.ts"
 
 export interface Row extends Measured {
   readonly where: "Node" | "Chromium"
@@ -87,6 +88,31 @@ export function largeTable(steps: readonly LargeStep[]): string {
       const memory = `${Math.round(rssMB)} (${Math.round(peakMB)})`
       return line([role, name, ...[ms, cpuMs, stretchMs].map(milliseconds), memory])
     }),
+  ].join("\n")
+}
+
+/** What each message costs, the worst of all, and what stands beside its signatures or hashes alone. */
+export function worstReport({ costs, beside }: Worst): string {
+  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`
+  const numbers = (of: readonly (number | undefined)[]) => of.map((each) => each?.toFixed(1) ?? "")
+  const head = ["message", "first, ms", "later, ms", "MB"]
+  const worst = (["first", "next", "megabytes"] as const).map((key) => {
+    const known = costs.flatMap(({ [key]: value }) => value ?? [])
+    return known.length === 0 ? undefined : Math.max(...known)
+  })
+  return [
+    line(head),
+    line(head.map(() => "---")),
+    ...costs.map(({ title, first, next, megabytes }) =>
+      line([title, ...numbers([first, next, megabytes])]),
+    ),
+    line(["**worst**", ...numbers(worst)]),
+    "",
+    ...beside.map(
+      ({ title, operations, whole, alone }) =>
+        `${title}: ${whole.toFixed(0)} ms, its ${operations} alone ` +
+        `${alone.toFixed(0)} ms: ${(whole / alone).toFixed(2)} ×`,
+    ),
   ].join("\n")
 }
 

@@ -43,6 +43,12 @@ export function identity(index: number): Uint8Array {
 /** Milliseconds, from any start. */
 export type Clock = () => number
 
+/** Milliseconds of the processor that this process has taken in all its threads; in Node only. */
+export function cpuTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 async function timedBy<T>(clock: Clock, run: () => Promise<T>): Promise<readonly [number, T]> {
   const start = clock()
   const value = await run()

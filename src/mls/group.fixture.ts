@@ -1,7 +1,8 @@
 // Clients and groups for the tests of this folder.
 
-import { createHash } from "node:crypto"
+import { sha256 } from "@noble/hashes/sha2.js"
 import { createCrypto } from "./backend.ts"
+import { concatBytes } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import type { Extension } from "./extensions.ts"
 import { encodeRequiredCapabilities } from "./extensions.ts"
@@ -45,11 +46,11 @@ export type Backend = (typeof backends)[number]
 function seededRandom(seed: string): (length: number) => Uint8Array {
   let counter = 0
   return (length) => {
-    const blocks: Buffer[] = []
+    const blocks: Uint8Array[] = []
     for (let have = 0; have < length; have += 32) {
-      blocks.push(createHash("sha256").update(`${seed}/${counter++}`).digest())
+      blocks.push(sha256(new TextEncoder().encode(`${seed}/${counter++}`)))
     }
-    return new Uint8Array(Buffer.concat(blocks).subarray(0, length))
+    return concatBytes(...blocks).slice(0, length)
   }
 }
 

@@ -94,6 +94,8 @@ export type MlsErrorCode =
   | "required_wire_formats"
   /** A component's secret of this epoch was exported before. */
   | "component_secret_used"
+  /** A multi-credential with bindings that not all members support (draft-ietf-mls-extensions). */
+  | "credential_binding_unsupported"
   /** A binding of a multi-credential that is wrong, or none that is supported. */
   | "credential_binding"
   /** authenticated_data is no SafeAAD in a group that requires it. */

@@ -1,5 +1,6 @@
 // RFC 9420 §11: a group is created; §12.1, §15.2: what its members send besides commits.
 
+import { atOnce } from "./batches.ts"
 import { bytesToHex } from "./bytes.ts"
 import { MlsError } from "./error.ts"
 import { checkGroupExtensions, externalSenders, requireLifetime } from "./apply-proposals.ts"
@@ -36,6 +37,7 @@ import { treeHash } from "./tree-hash.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 import { createTreePrivate } from "./tree-private.ts"
 import { type Member, createTree, leafNode, nonBlankLeaves } from "./tree.ts"
+import { bindingChecks } from "./validate-bindings.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 
 const MAX_CACHED_PROPOSALS = 1000
@@ -67,6 +69,7 @@ export async function createGroup(
     await ctx.auth?.validate(credential, signatureKey, undefined)
   }
   const tree = createTree(keyPackage.leafNode)
+  atOnce(bindingChecks(tree))
   const own = leafIndex(0)
   const groupContext: GroupContext = {
     version: protocolVersions.mls10,

@@ -82,6 +82,11 @@ export type { GroupInfo, Welcome } from "./welcome-codec.ts"
 // §8, §11, §12: groups
 export { othersTurn } from "./batches.ts"
 export { createCommit } from "./commit-create.ts"
+export {
+  type BindingToSign,
+  multiCredentialService,
+  signCredentialBinding,
+} from "./credential-binding.ts"
 export { joinByExternalCommit } from "./external.ts"
 export { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
 export {
@@ -93,7 +98,13 @@ export {
   processInWindow,
   windowPsks,
 } from "./epoch-window.ts"
-export { greaseExtension, greaseValues, withGrease } from "./grease.ts"
+export {
+  type LeafContents,
+  greasedExtensions,
+  greasedLeaf,
+  greaseValues,
+  withGrease,
+} from "./grease.ts"
 export { exportGroupInfo, exportRatchetTree } from "./group-info.ts"
 export {
   createGroup,
@@ -168,15 +179,10 @@ export {
   readApplicationData,
 } from "./media-types.ts"
 export {
-  type BindingToSign,
   type CredentialBinding,
   type MultiCredential,
   type MultiCredentialKind,
-  type UnsupportedCredential,
   multiCredential,
-  multiCredentialService,
   readMultiCredential,
-  signCredentialBinding,
-  unsupportedMultiCredentials,
 } from "./multi-credential.ts"
 export { missingWireFormats, requiredWireFormats, supportedWireFormats } from "./wire-formats.ts"

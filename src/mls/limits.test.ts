@@ -1,15 +1,7 @@
-// RFC 9420 §12.4, §13.5, §15.1, §15.2: what a sender is held to, padding, and GREASE.
+// RFC 9420 §12.4, §15.1, §15.2: what a sender is held to, and padding.
 
 import { describe, expect, test } from "vitest"
-import {
-  appDataDictionary,
-  appDataExtension,
-  componentIds,
-  encodeComponentsList,
-} from "./app-data.ts"
 import { createCommit } from "./commit-create.ts"
-import { componentSupport } from "./components.ts"
-import { greaseExtension, greaseValues, withGrease } from "./grease.ts"
 import {
   add,
   afterCommit,
@@ -142,82 +134,4 @@ test("proposals_pending: proposals are committed before anything is said, unless
   expect(await codeOf(() => encryptApplication(strict, pending, data))).toBe("proposals_pending")
   const { next } = await createCommit(strict, pending)
   await encryptApplication(strict, next, data)
-})
-
-describe("GREASE", () => {
-  const options = {
-    credential: { kind: "basic", identity: Uint8Array.of(1) } as const,
-    capabilities,
-    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
-    leafExtensions: [
-      appDataExtension(
-        new Map([
-          [componentIds.appComponents, encodeComponentsList([1, 0x8001])],
-          [componentIds.safeAad, encodeComponentsList([])],
-          [0x8001, Uint8Array.of(1)],
-        ]),
-      ),
-    ],
-  }
-
-  test("the fifteen values of the RFC", () => {
-    expect(greaseValues.map((value) => value.toString(16))).toEqual(
-      "0a 1a 2a 3a 4a 5a 6a 7a 8a 9a aa ba ca da ea"
-        .split(" ")
-        .map((byte) => Number.parseInt(byte + byte, 16).toString(16)),
-    )
-  })
-
-  test("where it is asked for, each list has a value more; nothing is lost", async () => {
-    const { crypto } = await testContext("webcrypto", "grease")
-    const seen = new Set<number>()
-    for (let i = 0; i < 40; i++) {
-      const made = withGrease((length) => crypto.random(length), options)
-      expect(made.capabilities.versions).toEqual(capabilities.versions)
-      for (const kind of ["cipherSuites", "extensions", "proposals", "credentials"] as const) {
-        const list = made.capabilities[kind]
-        const grease = list.filter((type) => greaseValues.includes(type))
-        expect(grease).toHaveLength(1)
-        expect(list.filter((type) => !greaseValues.includes(type))).toEqual(capabilities[kind])
-        seen.add(grease[0] ?? 0)
-      }
-      const dictionary = appDataDictionary(made.leafExtensions ?? [])
-      expect(dictionary?.get(0x8001)).toEqual(Uint8Array.of(1))
-      const component = [...(dictionary?.keys() ?? [])].filter((id) => greaseValues.includes(id))
-      expect(component).toHaveLength(1)
-      // No private-use component is taken for GREASE, in the dictionary or in its lists.
-      const { components, safeAad } = componentSupport(made.leafExtensions ?? [])
-      const forComponents = greaseValues.filter((value) => value < 0x8000)
-      expect(components?.filter((id) => !forComponents.includes(id))).toEqual([1, 0x8001])
-      expect(components).toHaveLength(3)
-      expect(forComponents).toEqual(expect.arrayContaining([...component, ...(safeAad ?? [0])]))
-      expect(safeAad).toHaveLength(1)
-      expect(made.extensions).toHaveLength(1)
-    }
-    expect(seen.size).toBeGreaterThan(10)
-  })
-
-  test("members with it live in a group with others, and a GroupInfo has it too", async () => {
-    const ctx = await testContext("webcrypto")
-    const random = (length: number) => ctx.crypto.random(length)
-    const greased = () => generateKeyPackage(ctx.crypto, withGrease(random, options))
-    const [founder, second] = [await greased(), await greased()]
-    const plain = await generateKeyPackage(ctx.crypto, options)
-    const group = { groupId: Uint8Array.of(1), keyPackage: founder, extensions: [] }
-    const made = await createCommit(ctx, await createGroup(ctx, group), {
-      proposals: [add(second), add(plain)],
-      groupInfoExtensions: [greaseExtension(random)],
-    })
-    const { welcome, next } = made
-    if (welcome === undefined) throw new Error("no Welcome")
-    const joined = await joinGroup(ctx, { welcome, keyPackages: [plain] })
-    expect(joined.state.epochSecrets).toEqual(next.epochSecrets)
-    const sent = await encryptApplication(ctx, joined.state, new Uint8Array(1))
-    expect((await processMessage(ctx, next, sent.message)).kind).toBe("application")
-    const info = await exportGroupInfo(ctx, next, {
-      ratchetTree: true,
-      extensions: [greaseExtension(random)],
-    })
-    expect((await inspectGroup(ctx, info)).members).toHaveLength(3)
-  })
 })

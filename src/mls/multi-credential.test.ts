@@ -10,17 +10,10 @@ import { add, capabilities, keyPackageOf, testContext } from "./group.fixture.ts
 import type { AuthenticationService, MlsContext } from "./group-types.ts"
 import { createGroup } from "./group.ts"
 import { generateKeyPackage } from "./key-package.ts"
-import {
-  type CredentialBinding,
-  multiCredential,
-  multiCredentialService,
-  readMultiCredential,
-  signCredentialBinding,
-  unsupportedMultiCredentials,
-} from "./multi-credential.ts"
+import { multiCredentialService, signCredentialBinding } from "./credential-binding.ts"
+import { type CredentialBinding, multiCredential, readMultiCredential } from "./multi-credential.ts"
 import { credentialTypes } from "./registry.ts"
 import { cipherSuite } from "./suites.ts"
-import { leafIndex } from "./tree-math.ts"
 import { bytes, hex } from "./vectors.fixture.ts"
 
 const basic = (identity: string): Credential => ({
@@ -128,42 +121,6 @@ describe.each(kinds)("%s", (kind) => {
   })
 })
 
-test("who can't verify another's bindings", async () => {
-  const { leaf, bindings } = await scene()
-  const options = { lifetime: { notBefore: 0n, notAfter: 2n ** 40n }, signatureKeyPair: leaf }
-  const member = async (
-    index: number,
-    cipherSuites: readonly number[],
-    credential: Credential = basic("a"),
-    credentials: readonly number[] = [1, credentialTypes.multi],
-  ) => {
-    const leafCapabilities = { ...capabilities, cipherSuites, credentials }
-    const { keyPackage } = await generateKeyPackage(crypto1, {
-      ...options,
-      credential,
-      capabilities: leafCapabilities,
-    })
-    return { leafIndex: leafIndex(index), leafNode: keyPackage.leafNode }
-  }
-  const others = [
-    await member(0, [1, 2]),
-    await member(1, [1]),
-    await member(2, [3]),
-    await member(3, [1, 2], basic("d"), [credentialTypes.multi]),
-  ]
-  const unsupported = async (kind: (typeof kinds)[number], list = bindings.slice(0, 2)) => {
-    const holder = await member(4, [1, 2], multiCredential(kind, list))
-    return unsupportedMultiCredentials([...others, holder]).map((each) => {
-      expect(each.holder).toBe(4)
-      return each.member
-    })
-  }
-  expect(await unsupported("multi")).toEqual([1, 2, 3])
-  expect(await unsupported("weak-multi")).toEqual([2, 3])
-  expect(await unsupported("weak-multi", [])).toEqual([0, 1, 2, 3, 4])
-  expect(unsupportedMultiCredentials(others)).toEqual([])
-})
-
 test("a service that is a class is asked all that it answers", async () => {
   class Strict implements AuthenticationService {
     readonly #name: string = "one"
@@ -185,30 +142,6 @@ test("a service that is a class is asked all that it answers", async () => {
   expect(Object.keys(multiCredentialService(inner, both))).toEqual(["validate"])
 })
 
-test("what many members have alike is compared once", async () => {
-  const { leaf, bindings } = await scene()
-  let asked = 0
-  const cipherSuites = new Proxy([1, 2], {
-    get(target, name) {
-      if (name === "includes") asked++
-      return Reflect.get(target, name) as unknown
-    },
-  })
-  const { keyPackage } = await generateKeyPackage(crypto1, {
-    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
-    signatureKeyPair: leaf,
-    credential: multiCredential("multi", bindings),
-    capabilities: { ...capabilities, credentials: [1, credentialTypes.multi] },
-  })
-  const leafNode = {
-    ...keyPackage.leafNode,
-    capabilities: { ...keyPackage.leafNode.capabilities, cipherSuites },
-  }
-  const members = Array.from({ length: 50 }, (_, i) => ({ leafIndex: leafIndex(i), leafNode }))
-  expect(unsupportedMultiCredentials(members)).toEqual([])
-  expect(asked).toBe(2)
-})
-
 test("damaged bindings are refused", () => {
   const damaged: Credential = { kind: "unknown", type: credentialTypes.multi, data: bytes("0001") }
   expect(() => readMultiCredential(damaged)).toThrow(expect.objectContaining({ code: "decode" }))
@@ -223,7 +156,11 @@ test("a member with a multi-credential is added, and refused with a bad one", as
     auth: multiCredentialService(inner, both),
   }
   const options = {
-    capabilities: { ...capabilities, credentials: [1, credentialTypes.multi] },
+    capabilities: {
+      ...capabilities,
+      cipherSuites: [1, 2],
+      credentials: [1, credentialTypes.multi],
+    },
     lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
   }
   const keyPackage = await generateKeyPackage(ctx.crypto, { ...options, credential: basic("a") })

@@ -4,6 +4,7 @@ import { keyString } from "./bytes.ts"
 import { type Credential, credentialType } from "./credential.ts"
 import { CountMap } from "./count-map.ts"
 import type { Capabilities, LeafNode } from "./leaf-node.ts"
+import { demandString, readMultiCredential } from "./multi-credential.ts"
 import type { ParentNode } from "./parent-node.ts"
 
 /** Never changes; belongs to one version of a tree. */
@@ -16,6 +17,10 @@ export interface TreeIndex {
   readonly credentialTypes: CountMap
   /** Members by what they support, by `supportString`. */
   readonly supported: CountMap
+  /** Members with a multi-credential by what it demands of all, by `demandString`. */
+  readonly demands: CountMap
+  /** Members by what they support of that, by `profileString`. */
+  readonly profiles: CountMap
 }
 
 export type CapabilityKind = "extensions" | "proposals" | "credentials"
@@ -26,10 +31,24 @@ export const emptyTreeIndex: TreeIndex = {
   signatureKeys: CountMap.empty,
   credentialTypes: CountMap.empty,
   supported: CountMap.empty,
+  demands: CountMap.empty,
+  profiles: CountMap.empty,
 }
 
-export function supportString(kind: CapabilityKind, type: number): string {
+export function supportString(kind: CapabilityKind | "cipherSuites", type: number): string {
   return `${kind} ${type}`
+}
+
+/** The cipher suites and credential types that a member lists. */
+function profileString({ cipherSuites, credentials }: Capabilities): string {
+  return `${cipherSuites.join()}/${credentials.join()}`
+}
+
+/** What `profileString` wrote. */
+export function readProfile(profile: string) {
+  const [cipherSuites = "", credentials = ""] = profile.split("/")
+  const set = (list: string): ReadonlySet<number> => new Set(list.split(",").map(Number))
+  return { cipherSuites: set(cipherSuites), credentials: set(credentials) }
 }
 
 export function typeString(credential: Credential): string {
@@ -43,6 +62,7 @@ export class TreeIndexDraft {
   readonly #parentEncryptionKeys = new Map<string, number>()
   readonly #signatureKeys = new Map<string, number>()
   readonly #credentialTypes = new Map<string, number>()
+  readonly #demands = new Map<string, number>()
   /** Members share what they say of themselves (`decodeLeafNode`): counted by that, and by types in the end. */
   readonly #capabilities = new Map<Capabilities, number>()
 
@@ -73,16 +93,22 @@ export class TreeIndexDraft {
       parentEncryptionKeys: base.parentEncryptionKeys.plus(this.#parentEncryptionKeys),
       signatureKeys: base.signatureKeys.plus(this.#signatureKeys),
       credentialTypes: base.credentialTypes.plus(this.#credentialTypes),
-      supported: base.supported.plus(this.#supported()),
+      demands: base.demands.plus(this.#demands),
+      ...this.#support(),
     }
   }
 
-  #supported(): Map<string, number> {
+  #support(): Pick<TreeIndex, "supported" | "profiles"> {
     const supported = new Map<string, number>()
+    const profiles = new Map<string, number>()
     for (const [capabilities, difference] of this.#capabilities) {
       for (const support of supportStrings(capabilities)) count(supported, support, difference)
+      count(profiles, profileString(capabilities), difference)
     }
-    return supported
+    return {
+      supported: this.#base.supported.plus(supported),
+      profiles: this.#base.profiles.plus(profiles),
+    }
   }
 
   #countLeaf(leaf: LeafNode, difference: 1 | -1): void {
@@ -90,12 +116,14 @@ export class TreeIndexDraft {
     count(this.#signatureKeys, keyString(leaf.signatureKey), difference)
     count(this.#credentialTypes, typeString(leaf.credential), difference)
     count(this.#capabilities, leaf.capabilities, difference)
+    const multi = readMultiCredential(leaf.credential)
+    if (multi !== undefined) count(this.#demands, demandString(multi), difference)
   }
 }
 
 /** A type that a leaf lists twice counts once. */
 function supportStrings(capabilities: Capabilities): ReadonlySet<string> {
-  const kinds = ["extensions", "proposals", "credentials"] as const
+  const kinds = ["extensions", "proposals", "credentials", "cipherSuites"] as const
   return new Set(
     kinds.flatMap((kind) => capabilities[kind].map((type) => supportString(kind, type))),
   )

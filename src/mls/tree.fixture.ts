@@ -3,6 +3,7 @@
 import fc from "fast-check"
 import { createCrypto } from "./backend.ts"
 import { type Decoder, decode } from "./codec.ts"
+import type { Credential } from "./credential.ts"
 import type { KeyPair, MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
 import type { Extension } from "./extensions.ts"
@@ -38,6 +39,7 @@ export function identity(name: string) {
 }
 
 export interface MemberChanges {
+  readonly credential?: Credential
   readonly capabilities?: Partial<Capabilities>
   readonly leafExtensions?: readonly Extension[]
   readonly lifetime?: { readonly notBefore: bigint; readonly notAfter: bigint }

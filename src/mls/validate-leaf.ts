@@ -14,10 +14,12 @@ import {
   readOnce,
 } from "./extensions.ts"
 import type { LeafNode, LeafNodeSource } from "./leaf-node.ts"
+import { readMultiCredential } from "./multi-credential.ts"
 import { extensionTypes, protocolVersions } from "./registry.ts"
 import { type CapabilityKind, supportString, typeString } from "./tree-index.ts"
 import { type LeafIndex, leafToNode } from "./tree-math.ts"
 import { type RatchetTree, memberCount } from "./tree.ts"
+import { bindingChecks } from "./validate-bindings.ts"
 import { missingWireFormats } from "./wire-formats.ts"
 
 /** Signatures given to one `verifyAll`. */
@@ -48,7 +50,7 @@ export interface LeafNodeChecks {
 /**
  * All rules of §7.3 that need no other member's leaf, but the signature (`leafNodeSignature`).
  * Throws `MlsError` with the code of the first rule that is broken, `invalid_public_key`, or `decode` or
- * `app_data_order` for its dictionary.
+ * `app_data_order` for its dictionary, or `decode` for its multi-credential.
  */
 export function validateLeafNode(
   crypto: MlsCrypto,
@@ -84,6 +86,7 @@ export function validateLeafNode(
   }
   // Draft §4.6: "The entries in the component_data MUST be sorted", each id once.
   appDataDictionary(leaf.extensions)
+  readMultiCredential(leaf.credential)
   checkSource(leaf, checks)
   if (checks.maxLifetime !== undefined) checkWholeLifetime(leaf, checks.maxLifetime)
   if (checks.now !== undefined) checkLifetime(leaf, checks.now)
@@ -139,6 +142,7 @@ export function* leafChecksInTree(
       )
     }
   }
+  if (leaves.length > 0) yield* bindingChecks(tree)
 }
 
 /** The signature of a leaf, and its place for the error message. */

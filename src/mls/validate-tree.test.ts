@@ -5,6 +5,7 @@ import { withShared } from "../../test/shared.ts"
 import { bytesToHex } from "./bytes.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
+import { multiCredential } from "./multi-credential.ts"
 import type { LeafNode } from "./leaf-node.ts"
 import { parentHashChecks } from "./parent-hash.ts"
 import type { ParentNode } from "./parent-node.ts"
@@ -12,7 +13,7 @@ import { decodeRatchetTree, encodeRatchetTree } from "./ratchet-tree-codec.ts"
 import { originalTreeHash, treeHash } from "./tree-hash.ts"
 import { TreeDraft } from "./tree-draft.ts"
 import { leafIndex, leafToNode, nodeIndex } from "./tree-math.ts"
-import { codeOf, cryptoOf, fromHex, member, members } from "./tree.fixture.ts"
+import { codeOf, cryptoOf, fromHex, identity, member, members } from "./tree.fixture.ts"
 import {
   type RatchetTree,
   applyProposalsToTree,
@@ -191,6 +192,27 @@ describe("a tree (§12.4.3.1)", () => {
       adds: [{ ...other.keyPackage.leafNode, credential }],
     })
     expect(await codeFor(tree)).toBe("leaf_credential_unsupported")
+  })
+
+  test("has members who support what a multi-credential binds (draft §6.5)", async () => {
+    const lists = { cipherSuites: [1, 2], credentials: [1, 3] }
+    const bound = {
+      credential: identity("x"),
+      credentialKey: new Uint8Array(),
+      signature: new Uint8Array(),
+    }
+    const holder = await member(crypto, "holder", {
+      capabilities: lists,
+      credential: multiCredential("multi", [{ cipherSuite: 2, ...bound }]),
+    })
+    const beside = async (capabilities: typeof lists) => {
+      const other = await member(crypto, "other", { capabilities })
+      const proposals = { updates: [], removes: [], adds: [other.keyPackage.leafNode] }
+      return applyProposalsToTree(createTree(holder.keyPackage.leafNode), proposals).tree
+    }
+    expect(await codeFor(await beside(lists))).toBe("nothing thrown")
+    const fewer = await beside({ ...lists, cipherSuites: [1] })
+    expect(await codeFor(fewer)).toBe("credential_binding_unsupported")
   })
 
   test("has valid leaves (§7.3)", async () => {

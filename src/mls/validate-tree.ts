@@ -12,6 +12,7 @@ import { isMember, treeHashing } from "./tree-hash.ts"
 import { TreeIndexDraft, emptyTreeIndex } from "./tree-index.ts"
 import { type NodeIndex, isLeaf, leafIndex, leafToNode, left, level, right } from "./tree-math.ts"
 import { type RatchetTree, nonBlankParents } from "./tree.ts"
+import { bindingChecks } from "./validate-bindings.ts"
 import {
   type LeafSignature,
   supportedByAll,
@@ -112,6 +113,7 @@ function* structureChecks(
     if (++parents % PART === 0) yield check
   }
   checkCredentialTypes(tree)
+  yield* bindingChecks(tree)
 }
 
 /** The leaves of one part, by themselves; they are not kept parsed. */
@@ -126,8 +128,8 @@ async function checkLeaves(
     const cell = tree.cell(leafToNode(leafIndex(i)))
     const leafNode = cell.leafNodeOnce()
     if (cell.bytes === undefined || leafNode === undefined) continue
-    seen.index.addLeaf(leafNode)
     validateLeafNode(crypto, leafNode, { maxLifetime, ...(groupExtensions && { groupExtensions }) })
+    seen.index.addLeaf(leafNode)
     const received = { leafNode, bytes: cell.bytes }
     const check = receivedLeafSignature(received, { groupId, leafIndex: i })
     signatures.push({ leafIndex: i, check })

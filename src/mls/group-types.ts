@@ -10,7 +10,7 @@ import type { KeyPackage, OwnKeyPackage } from "./key-package.ts"
 import type { EpochSecrets, GroupContext } from "./key-schedule.ts"
 import type { Capabilities, LeafNode } from "./leaf-node.ts"
 import type { Proposal, ReInit } from "./proposal-codec.ts"
-import type { PreSharedKeyId } from "./psk.ts"
+import type { PreSharedKeyId, ResumptionUsage } from "./psk.ts"
 import type { SecretTree } from "./secret-tree.ts"
 import type { RatchetTree } from "./tree.ts"
 import type { LeafIndex } from "./tree-math.ts"
@@ -291,6 +291,15 @@ export interface LongWork {
   readonly signal?: AbortSignal
 }
 
+/** How a group follows another one: by its reinitialisation (§11.2), or as a branch (§11.3). */
+export interface Succession {
+  readonly usage: Exclude<ResumptionUsage, "application">
+  /** Of the group that is followed, and the epoch from which it is. */
+  readonly groupId: Uint8Array
+  readonly epoch: bigint
+}
+
+/** What joining with a Welcome needs. */
 export interface JoinGroupOptions extends LongWork {
   /** An MLSMessage that carries a Welcome. */
   readonly welcome: Uint8Array
@@ -298,18 +307,23 @@ export interface JoinGroupOptions extends LongWork {
   /** The ratchet_tree extension's data, where the Welcome does not carry it. */
   readonly ratchetTree?: Uint8Array
   /**
-   * The group that the Welcome's group follows by reinitialisation or branching (§11.2, §11.3): given for such a Welcome,
-   * and only for such.
+   * The group that the Welcome's group must follow, by reinitialisation or branching (§11.2, §11.3), in the epoch that it
+   * follows. Or what finds that group: it is asked if the Welcome names one, and `undefined` refuses the Welcome.
    */
-  readonly parent?: GroupState
+  readonly parent?: GroupState | ((succession: Succession) => GroupState | undefined)
 }
 
+/** A group that was joined with a Welcome. */
 export interface JoinedGroup {
   readonly state: GroupState
   /** Which of our key packages was used. */
   readonly keyPackageRef: Uint8Array
+  /** The member who made the Welcome. */
   readonly signer: LeafIndex
+  /** All extensions of the Welcome's GroupInfo, ratchet_tree included. */
   readonly groupInfoExtensions: readonly Extension[]
+  /** The group that this one follows, as was verified; `undefined`: it follows none. */
+  readonly succession: Succession | undefined
 }
 
 export interface JoinExternallyOptions extends LongWork {

@@ -16,7 +16,7 @@ import {
   testContext,
 } from "./group.fixture.ts"
 import { advanceEpoch, openEpochWindow, windowPsks } from "./epoch-window.ts"
-import type { GroupState, MlsContext, SuccessorOptions } from "./group-types.ts"
+import type { GroupState, MlsContext, Succession, SuccessorOptions } from "./group-types.ts"
 import type { OwnKeyPackage } from "./key-package.ts"
 import { createGroup, encryptApplication } from "./group.ts"
 import { processMessage } from "./process.ts"
@@ -72,15 +72,37 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       const data = new Uint8Array([1, 2])
       const { message } = await encryptApplication(ctx, made.next, data)
       expect(await processMessage(ctx, joined.state, message)).toMatchObject({ data })
+      const { groupId: followed, epoch } = alice.groupContext
+      expect(joined.succession).toEqual({ usage: "branch", groupId: followed, epoch })
       // The old group goes on.
       expect((await createCommit(ctx, alice, { forcePath: true })).next.groupContext.epoch).toBe(2n)
+    })
+
+    test("the old group is looked up by what the Welcome says, where it says that it follows one", async () => {
+      const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
+      const asked: Succession[] = []
+      const parent = (succession: Succession) => {
+        asked.push(succession)
+        return bob
+      }
+      const join = { welcome: welcomed(made), keyPackages: [own(1)] }
+      const joined = await joinGroup(ctx, { ...join, parent })
+      expect(asked).toEqual([joined.succession])
+      expect(asked[0]).toMatchObject({ usage: "branch", epoch: bob.groupContext.epoch })
+      const none = () => undefined
+      expect(await codeOf(() => joinGroup(ctx, { ...join, parent: none }))).toBe("successor_parent")
+      const unrelated = await createGroup(ctx, { groupId, extensions: [], keyPackage: own(0) })
+      const welcome = welcomed(await createCommit(ctx, unrelated, { proposals: [add(own(1))] }))
+      const first = await joinGroup(ctx, { welcome, keyPackages: [own(1)], parent })
+      expect(first.succession).toBeUndefined()
+      expect(asked).toHaveLength(1)
     })
 
     test("who was no member of that epoch does not get in", async () => {
       const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
       const welcome = welcomed(made)
       const keyPackages = [own(1)]
-      expect(await codeOf(() => joinGroup(ctx, { welcome, keyPackages }))).toBe("psk_unknown")
+      expect(await codeOf(() => joinGroup(ctx, { welcome, keyPackages }))).toBe("successor_parent")
       const [stranger] = await groupOf(ctx, ["bob"])
       expect(
         await codeOf(() =>
@@ -225,6 +247,8 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       expect(joined.state.epochSecrets.epochAuthenticator).toEqual(
         made.next.epochSecrets.epochAuthenticator,
       )
+      const { groupId: followed, epoch } = parent.groupContext
+      expect(joined.succession).toEqual({ usage: "reinit", groupId: followed, epoch })
     })
 
     test("not_reinitialised, when made and when joined", async () => {

@@ -13,15 +13,14 @@ import type {
   CreatedCommit,
   GroupState,
   MlsContext,
+  Succession,
   SuccessorOptions,
 } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
 import type { LeafNode } from "./leaf-node.ts"
-import type { PreSharedKeyId, ResumptionUsage } from "./psk.ts"
+import type { PreSharedKeyId } from "./psk.ts"
 import { proposalTypes, protocolVersions } from "./registry.ts"
 import { type RatchetTree, nonBlankLeaves } from "./tree.ts"
-
-type Succession = Exclude<ResumptionUsage, "application">
 
 /**
  * A new group of some of a group's members, linked to its current epoch (§11.3). What is returned is the Commit that
@@ -96,7 +95,7 @@ export function verifySuccessor(
 }
 
 export type SuccessionPsk = Extract<PreSharedKeyId, { readonly kind: "resumption" }> & {
-  readonly usage: Succession
+  readonly usage: Succession["usage"]
 }
 
 /** A PSK that links a new group to the one it follows. */
@@ -125,7 +124,7 @@ interface Founding {
   readonly parent: GroupState
   readonly options: SuccessorOptions
   readonly first: Parameters
-  readonly usage: Succession
+  readonly usage: Succession["usage"]
 }
 
 async function createSuccessor(ctx: MlsContext, founding: Founding): Promise<CreatedCommit> {

@@ -138,7 +138,8 @@ describe.each(backends)("welcome, %s", (backend: Backend) => {
       pskSecret: pskSecret(ctx.crypto, [{ id: branch, secret }]),
     })
     // The group is in epoch 2, and a branch begins with epoch 1.
-    expect(await join(late, knowing)).toBe("welcome_psk")
+    const following = { welcome: late, keyPackages: [own], parent: next }
+    expect(await codeOf(() => joinGroup(knowing, following))).toBe("welcome_psk")
   })
   test("a PSK that was committed with the Add is in the Welcome", async () => {
     const secret = new Uint8Array(32).fill(8)

@@ -5,7 +5,13 @@ import { decode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { enterEpoch, resolvePsks } from "./epoch.ts"
 import { MlsError } from "./error.ts"
-import type { JoinGroupOptions, JoinedGroup, MlsContext } from "./group-types.ts"
+import type {
+  GroupState,
+  JoinGroupOptions,
+  JoinedGroup,
+  MlsContext,
+  Succession,
+} from "./group-types.ts"
 import { type OwnKeyPackage, keyPackageRef } from "./key-package.ts"
 import { deriveEpochSecrets, welcomeKey, welcomeSecret } from "./key-schedule.ts"
 import { decodeMlsMessage } from "./message.ts"
@@ -42,12 +48,9 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const { own, ref, secrets } = findOwn(crypto, welcome, options.keyPackages)
   const groupSecrets = await openSecrets(crypto, welcome, { own, secrets })
   checkPsks(crypto, groupSecrets)
-  const { parent } = options
-  const succession = groupSecrets.psks.find(isSuccessionPsk)
-  // §11.2, §11.3: the PSK is what links the groups. Without it whoever knows the agreed parameters could have made this one.
-  if (parent !== undefined && succession === undefined) {
-    throw new MlsError("successor_parent", "no PSK links the group to the one given", "12.4.3.1")
-  }
+  const link = groupSecrets.psks.find(isSuccessionPsk)
+  const succession = link && { usage: link.usage, groupId: link.pskGroupId, epoch: link.pskEpoch }
+  const parent = parentOf(options, succession)
   const asked = parent === undefined ? ctx : withParent(ctx, parent)
   const psks = await resolvePsks(asked, groupSecrets.psks)
   const inputs = { joinerSecret: groupSecrets.joinerSecret, pskSecret: pskSecret(crypto, psks) }
@@ -55,12 +58,8 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
   const { groupContext } = groupInfo
   checkResumption(groupSecrets, groupContext.epoch)
   const { tree, signer } = await verifyPublicGroup(ctx, groupInfo, options)
-  if (succession !== undefined) {
-    // Without the old group nobody can tell whether this one follows it.
-    if (parent === undefined) {
-      throw new MlsError("successor_parent", "the old group was not given", "12.4.3.1")
-    }
-    verifySuccessor(ctx, parent, { psk: succession, groupContext, tree })
+  if (link !== undefined && parent !== undefined) {
+    verifySuccessor(ctx, parent, { psk: link, groupContext, tree })
   }
   // §12.4.3.1: "Identify a leaf whose LeafNode is identical to the one in the KeyPackage."
   const leafIndex = findLeaf(tree, own.keyPackage.leafNode)
@@ -97,7 +96,8 @@ export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Pro
     treePrivate,
     signaturePrivateKey: own.signaturePrivateKey,
   })
-  return { state, keyPackageRef: ref, signer, groupInfoExtensions: groupInfo.extensions }
+  const groupInfoExtensions = groupInfo.extensions
+  return { state, keyPackageRef: ref, signer, groupInfoExtensions, succession }
 }
 
 /** The KeyPackageRefs that a Welcome, as an MLSMessage, is for. Throws `MlsError` as reading it does. */
@@ -131,6 +131,22 @@ function findOwn(
     return { own, ref, secrets }
   }
   throw new MlsError("welcome_not_for_us", "no secrets for a key package of ours", "12.4.3.1")
+}
+
+/** §11.2, §11.3: the group that the Welcome's follows; `undefined` where it follows none, and none was asked for. */
+function parentOf(
+  { parent }: JoinGroupOptions,
+  succession: Succession | undefined,
+): GroupState | undefined {
+  if (succession === undefined) {
+    if (parent === undefined || typeof parent === "function") return undefined
+    // The PSK is what links the groups. Without it whoever knows the agreed parameters could have made this one.
+    throw new MlsError("successor_parent", "no PSK links the group to the one given", "12.4.3.1")
+  }
+  const found = typeof parent === "function" ? parent(succession) : parent
+  if (found !== undefined) return found
+  // Without the old group nobody can tell whether this one follows it.
+  throw new MlsError("successor_parent", "the old group was not given", "12.4.3.1")
 }
 
 async function openSecrets(

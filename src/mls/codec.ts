@@ -159,15 +159,15 @@ export class Writer {
   }
 
   u8(value: number): void {
-    this.#uint(value, 1)
+    this.#uint(value, 1, 0x100)
   }
 
   u16(value: number): void {
-    this.#uint(value, 2)
+    this.#uint(value, 2, 0x10000)
   }
 
   u32(value: number): void {
-    this.#uint(value, 4)
+    this.#uint(value, 4, 0x100000000)
   }
 
   u64(value: bigint): void {
@@ -187,13 +187,6 @@ export class Writer {
   opaque(bytes: Uint8Array): void {
     this.varint(bytes.length)
     this.fixed(bytes)
-  }
-
-  /** `opaque x<V>` of bytes that are kept as a `keyString`. */
-  opaqueKey(key: string): void {
-    this.varint(key.length)
-    this.#reserve(key.length)
-    for (let i = 0; i < key.length; i++) this.#buffer[this.#length++] = key.charCodeAt(i)
   }
 
   vector<T>(items: Iterable<T>, item: Encoder<T>): void {
@@ -263,13 +256,14 @@ export class Writer {
     return this.#buffer.subarray(0, this.#length)
   }
 
-  #uint(value: number, length: number): void {
-    if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * length)) {
+  /** `length`: bytes, four at most. */
+  #uint(value: number, length: number, limit: number): void {
+    if (!Number.isInteger(value) || value < 0 || value >= limit) {
       throw new MlsError("misuse", `not a uint${8 * length}`)
     }
     this.#reserve(length)
     for (let shift = length - 1; shift >= 0; shift--) {
-      this.#buffer[this.#length++] = Math.floor(value / 2 ** (8 * shift)) & 0xff
+      this.#buffer[this.#length++] = (value >>> (8 * shift)) & 0xff
     }
   }
 

@@ -6,7 +6,7 @@ import { Reader, Writer } from "./codec.ts"
 import { MlsError } from "./error.ts"
 import { skipLeafNode } from "./leaf-node.ts"
 import { nodeTypes, skipParentNode } from "./parent-node.ts"
-import { Cell } from "./tree-cell.ts"
+import { Cell, blankCell } from "./tree-cell.ts"
 import { RatchetTree } from "./tree-draft.ts"
 import { nodeIndex, nodeWidth } from "./tree-math.ts"
 
@@ -68,7 +68,7 @@ export function* ratchetTreeDecoding(
       throw new MlsError("tree_too_large", `more than ${maxLeaves} leaves`)
     }
     const bytes = decodeNode(reader, cells.length)
-    cells.push(new Cell(bytes))
+    cells.push(bytes === undefined ? blankCell(cells.length) : new Cell(bytes))
     lastIsBlank = bytes === undefined
     if (cells.length % PART === 0) yield
   }
@@ -76,7 +76,7 @@ export function* ratchetTreeDecoding(
   if (lastIsBlank) throw new MlsError("tree_malformed", "the last node is blank", "12.4.3.3")
   let nLeaves = 1
   while (nodeWidth(nLeaves) < cells.length) nLeaves *= 2
-  while (cells.length < nodeWidth(nLeaves)) cells.push(new Cell())
+  while (cells.length < nodeWidth(nLeaves)) cells.push(blankCell(cells.length))
   return new RatchetTree(nLeaves, cells.finish())
 }
 

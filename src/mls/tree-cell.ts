@@ -81,6 +81,13 @@ export class Cell {
   }
 }
 
+/** Stands wherever a leaf is blank: nothing that depends on the place is remembered in it. */
+const blankLeaf = new Cell()
+
+export function blankCell(node: number): Cell {
+  return node % 2 === 0 ? blankLeaf : new Cell()
+}
+
 /** A tree, or one in the making. */
 export interface CellSource {
   /** Leaves, blank ones included: a power of two. */

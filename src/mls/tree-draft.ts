@@ -4,7 +4,7 @@ import { type ChunkedArray, ChunkedArrayDraft, elementAt } from "./chunked-array
 import { encode } from "./codec.ts"
 import { type LeafNode, encodeLeafNode } from "./leaf-node.ts"
 import { type ParentNode, encodeParentNode } from "./parent-node.ts"
-import { Cell, type CellSource, subtreeCounts } from "./tree-cell.ts"
+import { Cell, type CellSource, blankCell, subtreeCounts } from "./tree-cell.ts"
 import { type TreeIndex, TreeIndexDraft, emptyTreeIndex } from "./tree-index.ts"
 import {
   type LeafIndex,
@@ -125,7 +125,8 @@ export class TreeDraft implements CellSource {
   /** Doubles the number of leaves. */
   extend(): void {
     this.#nLeaves *= 2
-    while (this.#cells.length < nodeWidth(this.#nLeaves)) this.#cells.push(new Cell())
+    while (this.#cells.length < nodeWidth(this.#nLeaves))
+      this.#cells.push(blankCell(this.#cells.length))
   }
 
   /** Halves the tree while its right half has no member (§7.7). */
@@ -165,7 +166,7 @@ export class TreeDraft implements CellSource {
 /** A tree of blanks with a power of two of leaves. */
 export function blankTree(nLeaves: number): RatchetTree {
   const cells = new ChunkedArrayDraft<Cell>()
-  while (cells.length < nodeWidth(nLeaves)) cells.push(new Cell())
+  while (cells.length < nodeWidth(nLeaves)) cells.push(blankCell(cells.length))
   return new RatchetTree(nLeaves, cells.finish(), emptyTreeIndex)
 }
 

@@ -1,7 +1,7 @@
 // RFC 9420 §7.8: tree hashes, and those of an original sibling (§7.9).
 
 import { keyBytes, keyString } from "./bytes.ts"
-import { type Encoder, Writer, encode, withEncoded } from "./codec.ts"
+import { type Encoder, encode, withEncoded } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { type ParentNode, encodeParentNode, nodeTypes } from "./parent-node.ts"
 import { type CellSource, subtreeCounts } from "./tree-cell.ts"
@@ -27,30 +27,23 @@ export function treeHash(
   tree: CellSource,
   node: NodeIndex = root(tree.nLeaves),
 ): Uint8Array {
-  return keyBytes(treeHashKey(crypto, tree, node))
-}
-
-/** As a `keyString`. */
-function treeHashKey(crypto: MlsCrypto, tree: CellSource, node: NodeIndex): string {
   const cell = tree.cell(node)
-  cell.treeHash ??= keyString(nodeHash(crypto, tree, node, cell.bytes))
-  return cell.treeHash
+  if (cell.treeHash !== undefined) return keyBytes(cell.treeHash)
+  const hash = isLeaf(node)
+    ? leafHash(crypto, node, cell.bytes)
+    : parentHashOf(crypto, cell.bytes, [
+        treeHash(crypto, tree, left(node)),
+        treeHash(crypto, tree, right(node)),
+      ])
+  if (isRemembered(tree, node)) cell.treeHash = keyString(hash)
+  return hash
 }
 
-function nodeHash(
-  crypto: MlsCrypto,
-  tree: CellSource,
-  node: NodeIndex,
-  bytes: Uint8Array | undefined,
-): Uint8Array {
-  if (isLeaf(node)) {
-    return bytes === undefined ? blankLeafHash(crypto, node) : leafHash(crypto, node, bytes)
-  }
-  const leftHash = treeHashKey(crypto, tree, left(node))
-  const rightHash = treeHashKey(crypto, tree, right(node))
-  return bytes === undefined
-    ? blankParentHash(crypto, leftHash, rightHash)
-    : parentHashOf(crypto, bytes, [leftHash, rightHash])
+/** Of 60,000 blank nodes, which 64 KB can hold, most are below this level: their hashes are made again when asked for. */
+const REMEMBERED_BLANK = 3
+
+function isRemembered(tree: CellSource, node: NodeIndex): boolean {
+  return level(node) >= REMEMBERED_BLANK || subtreeCounts(tree, node).nodes > 0
 }
 
 /** The tree hash of the whole tree, in parts. Yields between two that were not remembered. */
@@ -64,7 +57,7 @@ export function* treeHashing(
     const subtree = nodeIndex(2 * first + width - 1)
     if (tree.cell(subtree).treeHash !== undefined) continue
     if (hashed++ > 0) yield
-    treeHashKey(crypto, tree, subtree)
+    treeHash(crypto, tree, subtree)
   }
   return treeHash(crypto, tree)
 }
@@ -88,8 +81,8 @@ export function originalTreeHash(
     return cell.original.hash
   }
   const hash = parentHashOf(crypto, withoutLeaves(cell.bytes, cell.parentNode(), without), [
-    keyString(originalTreeHash(crypto, tree, { node: left(node), without })),
-    keyString(originalTreeHash(crypto, tree, { node: right(node), without })),
+    originalTreeHash(crypto, tree, { node: left(node), without }),
+    originalTreeHash(crypto, tree, { node: right(node), without }),
   ])
   cell.original = { without, hash }
   return hash
@@ -118,67 +111,32 @@ function leafHash(crypto: MlsCrypto, node: NodeIndex, bytes: Uint8Array | undefi
 const encodeLeafInput: Encoder<{
   readonly node: NodeIndex
   readonly bytes: Uint8Array | undefined
-}> = (writer, { node, bytes }) => writeLeafInput(writer, node, bytes)
-
-function writeLeafInput(writer: Writer, node: NodeIndex, bytes: Uint8Array | undefined): void {
+}> = (writer, { node, bytes }) => {
   writer.u8(nodeTypes.leaf)
   writer.u32(nodeToLeaf(node))
-  writeOptional(writer, bytes)
+  writer.optional(bytes, writeFixed)
 }
 
 /** `ParentNodeHashInput`. */
 function parentHashOf(
   crypto: MlsCrypto,
   bytes: Uint8Array | undefined,
-  children: readonly [string, string],
+  children: readonly [Uint8Array, Uint8Array],
 ): Uint8Array {
   return withEncoded(encodeParentInput, { bytes, children }, (input) => crypto.hash(input))
 }
 
 const encodeParentInput: Encoder<{
   readonly bytes: Uint8Array | undefined
-  readonly children: readonly [string, string]
-}> = (writer, { bytes, children: [leftHash, rightHash] }) =>
-  writeParentInput(writer, bytes, leftHash, rightHash)
-
-function writeParentInput(
-  writer: Writer,
-  bytes: Uint8Array | undefined,
-  leftHash: string,
-  rightHash: string,
-): void {
+  readonly children: readonly [Uint8Array, Uint8Array]
+}> = (writer, { bytes, children: [leftHash, rightHash] }) => {
   writer.u8(nodeTypes.parent)
-  writeOptional(writer, bytes)
-  writer.opaqueKey(leftHash)
-  writer.opaqueKey(rightHash)
+  writer.optional(bytes, writeFixed)
+  writer.opaque(leftHash)
+  writer.opaque(rightHash)
 }
 
-function writeOptional(writer: Writer, bytes: Uint8Array | undefined): void {
-  writer.u8(bytes === undefined ? 0 : 1)
-  if (bytes !== undefined) writer.fixed(bytes)
-}
-
-/** Of blank nodes 64 KB can hold 60,000: their inputs are always written in the same place. */
-const blankLeafInput = new Writer()
-const blankParentInput = new Writer(256)
-let blankLeafView = blankLeafInput.view()
-let blankParentView = blankParentInput.view()
-
-function blankLeafHash(crypto: MlsCrypto, node: NodeIndex): Uint8Array {
-  const writer = blankLeafInput
-  writer.clear()
-  writeLeafInput(writer, node, undefined)
-  if (blankLeafView.length !== writer.length) blankLeafView = writer.view()
-  return crypto.hash(blankLeafView)
-}
-
-function blankParentHash(crypto: MlsCrypto, leftHash: string, rightHash: string): Uint8Array {
-  const writer = blankParentInput
-  writer.clear()
-  writeParentInput(writer, undefined, leftHash, rightHash)
-  if (blankParentView.length !== writer.length) blankParentView = writer.view()
-  return crypto.hash(blankParentView)
-}
+const writeFixed: Encoder<Uint8Array> = (writer, bytes) => writer.fixed(bytes)
 
 function withoutLeaves(
   bytes: Uint8Array | undefined,

@@ -8,6 +8,7 @@ import type { Extension } from "./extensions.ts"
 import type { LongWork } from "./group-types.ts"
 import { receivedLeafSignature } from "./leaf-node.ts"
 import { parentHashChecks } from "./parent-hash.ts"
+import type { Cell } from "./tree-cell.ts"
 import { isMember, treeHashing } from "./tree-hash.ts"
 import { TreeIndexDraft, emptyTreeIndex } from "./tree-index.ts"
 import { type NodeIndex, isLeaf, leafIndex, leafToNode, left, level, right } from "./tree-math.ts"
@@ -59,8 +60,9 @@ export async function validateTree(
   const seen: LeavesSeen = { index: new TreeIndexDraft(emptyTreeIndex), all: false, failed: false }
   const structure = structureChecks(crypto, tree, { ...checks, seen })
   const parts: Promise<void>[] = []
-  for (let first = 0; first < tree.nLeaves && !seen.failed; first += PART) {
-    const part = checkLeaves(crypto, tree, { ...checks, seen, first })
+  for (const leaves of leafParts(tree)) {
+    if (seen.failed) break
+    const part = checkLeaves(crypto, leaves, { ...checks, seen })
     part.catch(() => {
       seen.failed = true
     })
@@ -68,7 +70,7 @@ export async function validateTree(
     for (let i = 0; i < PARTS_MEANWHILE; i++) structure.next()
     // Some parts are always under way, while the next is being prepared.
     await parts.at(-UNDER_WAY)?.catch(() => undefined)
-    await checks.onProgress?.(first, tree.nLeaves)
+    await checks.onProgress?.(leaves[0]?.index ?? 0, tree.nLeaves)
     if (tree.nLeaves > PART) await othersTurn()
     requireNotAborted(checks)
   }
@@ -116,23 +118,42 @@ function* structureChecks(
   yield* bindingChecks(tree)
 }
 
+/** A leaf that is not blank, and is not parsed yet. */
+interface ReceivedLeaf {
+  readonly index: number
+  readonly cell: Cell
+}
+
+/** `PART` leaves at a time; blank ones are no work. */
+function* leafParts(tree: RatchetTree): Generator<readonly ReceivedLeaf[]> {
+  let part: ReceivedLeaf[] = []
+  for (let i = 0; i < tree.nLeaves; i++) {
+    const cell = tree.cell(leafToNode(leafIndex(i)))
+    if (cell.bytes === undefined) continue
+    part.push({ index: i, cell })
+    if (part.length < PART) continue
+    yield part
+    part = []
+  }
+  if (part.length > 0) yield part
+}
+
 /** The leaves of one part, by themselves; they are not kept parsed. */
 async function checkLeaves(
   crypto: MlsCrypto,
-  tree: RatchetTree,
-  checks: TreeChecks & { readonly seen: LeavesSeen; readonly first: number },
+  leaves: readonly ReceivedLeaf[],
+  checks: TreeChecks & { readonly seen: LeavesSeen },
 ): Promise<void> {
-  const { seen, first, groupId, groupExtensions, maxLifetime } = checks
+  const { seen, groupId, groupExtensions, maxLifetime } = checks
   const signatures: LeafSignature[] = []
-  for (let i = first; i < Math.min(first + PART, tree.nLeaves); i++) {
-    const cell = tree.cell(leafToNode(leafIndex(i)))
+  for (const { index, cell } of leaves) {
     const leafNode = cell.leafNodeOnce()
     if (cell.bytes === undefined || leafNode === undefined) continue
     validateLeafNode(crypto, leafNode, { maxLifetime, ...(groupExtensions && { groupExtensions }) })
     seen.index.addLeaf(leafNode)
     const received = { leafNode, bytes: cell.bytes }
-    const check = receivedLeafSignature(received, { groupId, leafIndex: i })
-    signatures.push({ leafIndex: i, check })
+    const check = receivedLeafSignature(received, { groupId, leafIndex: index })
+    signatures.push({ leafIndex: index, check })
   }
   await verifyLeafSignatures(crypto, signatures)
 }

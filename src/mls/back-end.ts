@@ -50,6 +50,7 @@ export interface DiffieHellmanBackEnd {
   ): Promise<{ readonly publicKey: Uint8Array; readonly secret: Uint8Array }>
 }
 
+/** What a KEM gives to its sender. */
 export interface Encapsulated {
   readonly kemOutput: Uint8Array
   readonly secret: Uint8Array
@@ -66,8 +67,10 @@ export interface EncapsulationBackEnd {
   decapsulate(privateKey: Uint8Array, kemOutput: Uint8Array): Promise<Uint8Array>
 }
 
+/** A suite's KEM: of a group, or one by itself. */
 export type KemBackEnd = DiffieHellmanBackEnd | EncapsulationBackEnd
 
+/** What one cipher suite is computed with: for `createCrypto`, where a caller brings its own. */
 export interface BackEnd {
   /** "webcrypto" if any of the three is on it. */
   readonly name: "webcrypto" | "noble"

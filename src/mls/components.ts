@@ -29,7 +29,7 @@ export function componentOperationLabel({ componentId, label }: ComponentLabel):
 }
 
 /** `SafeSignWithLabel` (§4.3). Throws `MlsError` `misuse` for a bad private key. */
-export function safeSignWithLabel(
+export async function safeSignWithLabel(
   crypto: MlsCrypto,
   privateKey: Uint8Array,
   operation: ComponentLabel,
@@ -38,14 +38,15 @@ export function safeSignWithLabel(
   return crypto.sign(privateKey, componentOperationLabel(operation), content)
 }
 
+/** A component's signature, to be verified. */
 export interface ComponentSignature extends ComponentLabel {
   readonly publicKey: Uint8Array
   readonly content: Uint8Array
   readonly signature: Uint8Array
 }
 
-/** `SafeVerifyWithLabel` (§4.3). */
-export function safeVerifyWithLabel(
+/** `SafeVerifyWithLabel` (§4.3): false for anything that is not a valid signature. */
+export async function safeVerifyWithLabel(
   crypto: MlsCrypto,
   signed: ComponentSignature,
 ): Promise<boolean> {
@@ -53,6 +54,7 @@ export function safeVerifyWithLabel(
   return crypto.verify({ publicKey, label: componentOperationLabel(signed), content, signature })
 }
 
+/** What a component encrypts, and for whom. */
 export interface ComponentPlaintext extends ComponentLabel {
   /** Of the receiver: a leaf's or an init key, or the group's external_pub (§4.2). */
   readonly publicKey: Uint8Array
@@ -61,7 +63,7 @@ export interface ComponentPlaintext extends ComponentLabel {
 }
 
 /** `SafeEncryptWithLabel` (§4.2). Throws `MlsError` `invalid_public_key`. */
-export function safeEncryptWithLabel(
+export async function safeEncryptWithLabel(
   crypto: MlsCrypto,
   sealing: ComponentPlaintext,
 ): Promise<HpkeCiphertext> {
@@ -69,13 +71,14 @@ export function safeEncryptWithLabel(
   return crypto.encryptWithLabel(publicKey, componentOperationLabel(sealing), context, plaintext)
 }
 
+/** What a component encrypted, and the key to open it. */
 export interface ComponentCiphertext extends ComponentLabel, HpkeCiphertext {
   readonly privateKey: Uint8Array
   readonly context: Uint8Array
 }
 
 /** `SafeDecryptWithLabel` (§4.2). Throws `MlsError` `aead_failed`, also for what is another component's. */
-export function safeDecryptWithLabel(
+export async function safeDecryptWithLabel(
   crypto: MlsCrypto,
   sealed: ComponentCiphertext,
 ): Promise<Uint8Array> {

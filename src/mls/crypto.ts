@@ -24,6 +24,7 @@ export interface Recipient {
 /** Without the "MLS 1.0 " prefix; bytes for labels that are no text (draft-ietf-mls-extensions §4.1). */
 export type SigningLabel = string | Uint8Array
 
+/** What `VerifyWithLabel` (§5.1.2) takes. */
 export interface SignatureToVerify {
   readonly publicKey: Uint8Array
   readonly label: SigningLabel
@@ -31,6 +32,7 @@ export interface SignatureToVerify {
   readonly signature: Uint8Array
 }
 
+/** Hashing that need not be done at once. */
 export interface LongHashFunctions {
   /** `hash` of what may be long. */
   longHash(data: Uint8Array): Promise<Uint8Array>

@@ -14,11 +14,12 @@ export interface EpochWindow {
    * are gone.
    */
   readonly past: readonly GroupState[]
-  /** The newest first. */
+  /** Of past epochs, the newest first. */
   readonly resumptionPsks: readonly ResumptionSecret[]
 }
 
-interface ResumptionSecret {
+/** The resumption PSK of an epoch (§8.6), `KDF.Nh` bytes. */
+export interface ResumptionSecret {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly secret: Uint8Array

@@ -1,5 +1,6 @@
 // Errors of the MLS layer: one class, a stable code, the section that was violated.
 
+/** What was wrong. Codes are stable; in brackets the section of RFC 9420 that says so. */
 export type MlsErrorCode =
   /** Bytes that are not a well-formed TLS presentation structure (RFC 9420 §2.1). */
   | "decode"

@@ -19,20 +19,20 @@ import { externalTypes, readMessage } from "./verify-message.ts"
  * `external_proposal_type`, `unexpected_message` without a GroupInfo, `safe_aad`, or of an Add `leaf_not_yet_valid` or
  * `leaf_expired`.
  */
-export function createExternalProposal(
+export async function createExternalProposal(
   ctx: MlsContext,
   options: ExternalProposalOptions,
 ): Promise<Uint8Array> {
   const { proposal, senderIndex } = options
   if (!externalTypes.has(proposal.proposalType)) {
     const message = `proposal type ${proposal.proposalType} from outside`
-    return Promise.reject(new MlsError("external_proposal_type", message, "12.1.8"))
+    throw new MlsError("external_proposal_type", message, "12.1.8")
   }
   return signed(ctx, { ...options, sender: { senderType: senderTypes.external, senderIndex } })
 }
 
 /** An Add of oneself, signed with the KeyPackage's key, as an MLSMessage. Throws as `createExternalProposal`. */
-export function createNewMemberProposal(
+export async function createNewMemberProposal(
   ctx: MlsContext,
   options: NewMemberProposalOptions,
 ): Promise<Uint8Array> {

@@ -35,7 +35,8 @@ import { readMessage, requireSameEpoch, verifyContent } from "./verify-message.t
 /**
  * Joins the group of a GroupInfo without being added: the commit is to be sent to the group, and the state holds
  * once it is accepted. With `resync` our former leaf goes. Throws `MlsError` `unexpected_message`,
- * `external_pub_missing`, as `verifyPublicGroup`, or the code of a rule that the commit breaks.
+ * `external_pub_missing`, `ratchet_tree_missing` or another code for a GroupInfo or tree that is wrong, `psk_unknown`,
+ * `aborted`, or the code of a rule that the commit breaks.
  */
 export async function joinByExternalCommit(
   ctx: MlsContext,

@@ -27,6 +27,7 @@ export type Sender =
   | { readonly senderType: typeof senderTypes.newMemberProposal }
   | { readonly senderType: typeof senderTypes.newMemberCommit }
 
+/** What a message carries, by its content type (§6). */
 export type FramedBody =
   | {
       readonly contentType: typeof contentTypes.application
@@ -35,6 +36,7 @@ export type FramedBody =
   | { readonly contentType: typeof contentTypes.proposal; readonly proposal: Proposal }
   | { readonly contentType: typeof contentTypes.commit; readonly commit: Commit }
 
+/** `FramedContent` (§6). */
 export type FramedContent = FramedBody & {
   readonly groupId: Uint8Array
   readonly epoch: bigint
@@ -42,6 +44,7 @@ export type FramedContent = FramedBody & {
   readonly authenticatedData: Uint8Array
 }
 
+/** `FramedContentAuthData` (§6.1). */
 export interface FramedContentAuthData {
   readonly signature: Uint8Array
   /** Of a commit, and of nothing else. */

@@ -18,7 +18,8 @@ import type { TreePrivate } from "./treekem.ts"
 
 /**
  * One member's view of one epoch. A value: no operation changes it, each gives its successor. An older value
- * stays usable for the messages of its epoch. Crypto is not inside; it is passed with each call.
+ * stays usable for the messages of its epoch. Crypto is not inside; it is passed with each call. Secret; and no plain
+ * object: another thread, or a database, gets it as `encodeGroupState` writes it.
  */
 export interface GroupState {
   readonly groupContext: GroupContext
@@ -49,6 +50,7 @@ export interface CachedProposal {
   readonly ownUpdate?: OwnUpdate
 }
 
+/** The private keys that go with an Update of ours, once it is committed. */
 export interface OwnUpdate {
   readonly encryptionPrivateKey: Uint8Array
   readonly signaturePrivateKey: Uint8Array
@@ -59,6 +61,10 @@ export interface OwnUpdate {
  * Refuses by throwing: `MlsError` `credential_rejected` or an error of its own.
  */
 export interface AuthenticationService {
+  /**
+   * May this credential go with this signature key? `leafNode`: whose they are; `undefined` for an entry of the group's
+   * external_senders (§12.1.8.1).
+   */
   validate(
     credential: Credential,
     signaturePublicKey: Uint8Array,
@@ -111,11 +117,13 @@ export type PaddingPolicy = (length: number) => number
 
 /** What every operation gets from outside. */
 export interface MlsContext {
+  /** Of the group's cipher suite. */
   readonly crypto: MlsCrypto
   /** The time in seconds since 1970; without it lifetimes (§7.2) are not checked. */
   readonly now?: number
   /** Without it every credential is accepted. */
   readonly auth?: AuthenticationService
+  /** Without it none is known but the resumption PSK of the state's own epoch. */
   readonly psks?: PskStore
   readonly limits?: MlsLimits
   /** Default: an update is the component's whole new state, and there is at most one. */
@@ -129,21 +137,28 @@ export interface MlsContext {
   readonly commitBeforeSending?: boolean
 }
 
+/** A group to be founded. */
 export interface CreateGroupOptions {
+  /** The caller's, who makes it unique. */
   readonly groupId: Uint8Array
+  /** The founder's. Its init key is not used. */
   readonly keyPackage: OwnKeyPackage
+  /** Of the GroupContext. */
   readonly extensions: readonly Extension[]
 }
 
+/** Whether a handshake message is a PublicMessage, which all can read, or a PrivateMessage. */
 export type HandshakeWireFormat = "public" | "private"
 
+/** How a proposal is sent. */
 export interface CreateProposalOptions {
   /** Default "public". */
   readonly wireFormat?: HandshakeWireFormat
+  /** As in `EncryptOptions`. */
   readonly authenticatedData?: Uint8Array
 }
 
-/** What an own leaf node says, where it is to change. */
+/** What an own leaf node says, where it is to change. What is absent stays, but the encryption key: that is always new. */
 export interface LeafNodeChanges {
   readonly extensions?: readonly Extension[]
   readonly capabilities?: Capabilities
@@ -151,14 +166,17 @@ export interface LeafNodeChanges {
   readonly signatureKeyPair?: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array }
 }
 
+/** A proposal of ours, to be sent. */
 export interface CreatedProposal {
   /** The same epoch, with the proposal in its cache. */
   readonly state: GroupState
   /** An MLSMessage. */
   readonly message: Uint8Array
+  /** `ProposalRef` (§5.2): by it a commit names the proposal. */
   readonly ref: Uint8Array
 }
 
+/** What a commit is to do. With nothing of it: to renew our keys. */
 export interface CreateCommitOptions {
   /** Proposals by value. */
   readonly proposals?: readonly Proposal[]
@@ -172,6 +190,7 @@ export interface CreateCommitOptions {
   readonly wireFormat?: HandshakeWireFormat
   /** Whether the Welcome carries the ratchet tree. Default true. */
   readonly ratchetTree?: boolean
+  /** As in `EncryptOptions`. */
   readonly authenticatedData?: Uint8Array
   /** Further extensions of the Welcome's GroupInfo. */
   readonly groupInfoExtensions?: readonly Extension[]
@@ -220,12 +239,14 @@ export interface CommitSummary {
   readonly newGroupContext: GroupContext | undefined
 }
 
+/** A member whom a commit removed, as it was. */
 export interface RemovedMember {
   readonly leafIndex: LeafIndex
   readonly credential: Credential
   readonly leafNode: LeafNode
 }
 
+/** What a member wrote. */
 export interface ProcessedApplication {
   readonly kind: "application"
   /** The same epoch without the used message key. */
@@ -239,6 +260,7 @@ export interface ProcessedApplication {
   readonly generation: number
 }
 
+/** Another's proposal. Whether it can be committed is seen when it is. */
 export interface ProcessedProposal {
   readonly kind: "proposal"
   /** The same epoch with the proposal in its cache. */
@@ -269,13 +291,20 @@ export interface IdentifiedSender {
   readonly contentType: ContentType
 }
 
+/** How application data is sent. */
 export interface EncryptOptions {
+  /**
+   * Sent in the clear, and signed. Default: nothing; in a group with safe_aad, where it must be a SafeAAD
+   * (`encodeSafeAad`), one without items.
+   */
   readonly authenticatedData?: Uint8Array
   /** Zero bytes appended inside the encryption (§6.3.1). Default: what the context's policy says. */
   readonly padding?: number
 }
 
+/** Application data, to be sent. */
 export interface EncryptedApplication {
+  /** The same epoch without the used message key: the next message is made from this. */
   readonly state: GroupState
   /** The message's number among ours in this epoch, from 0. */
   readonly generation: number
@@ -326,6 +355,7 @@ export interface JoinedGroup {
   readonly succession: Succession | undefined
 }
 
+/** What joining without a Welcome needs. */
 export interface JoinExternallyOptions extends LongWork {
   /** An MLSMessage that carries a GroupInfo with external_pub. */
   readonly groupInfo: Uint8Array
@@ -343,12 +373,15 @@ export interface JoinExternallyOptions extends LongWork {
   readonly selfRemoves?: readonly Uint8Array[]
   /** AppDataUpdate and AppEphemeral proposals by value. */
   readonly proposals?: readonly Proposal[]
+  /** As in `EncryptOptions`. */
   readonly authenticatedData?: Uint8Array
 }
 
+/** A group that was joined by an external commit, if that is accepted. */
 export interface JoinedExternally {
-  /** An MLSMessage. */
+  /** An MLSMessage, to be sent to the group. */
   readonly commit: Uint8Array
+  /** The epoch that the commit begins. */
   readonly state: GroupState
 }
 
@@ -358,14 +391,17 @@ export interface SuccessorOptions {
   readonly keyPackage: OwnKeyPackage
   /** KeyPackages of the other members. */
   readonly members: readonly KeyPackage[]
+  /** As in `CreateCommitOptions`. */
   readonly forcePath?: boolean
   /** Whether the Welcome carries the ratchet tree. Default true. */
   readonly ratchetTree?: boolean
 }
 
+/** A group to be branched off. */
 export interface BranchOptions extends SuccessorOptions {
   /** The caller's, who makes it unique. */
   readonly groupId: Uint8Array
+  /** Of the GroupContext. */
   readonly extensions: readonly Extension[]
 }
 
@@ -377,21 +413,27 @@ export interface ExternalProposalOptions {
   /** The proposer's entry in the group's external_senders. */
   readonly senderIndex: number
   readonly signaturePrivateKey: Uint8Array
+  /** As in `EncryptOptions`. */
   readonly authenticatedData?: Uint8Array
 }
 
+/** A wish to be added, from one who is no member (§12.1.8). */
 export interface NewMemberProposalOptions {
   /** As in `ExternalProposalOptions`. */
   readonly groupInfo: Uint8Array
   /** Whom the proposal adds: oneself. */
   readonly keyPackage: OwnKeyPackage
+  /** As in `EncryptOptions`. */
   readonly authenticatedData?: Uint8Array
 }
 
+/** What a GroupInfo carries beside the GroupContext. */
 export interface ExportGroupInfoOptions {
-  /** Adds external_pub, so that others can join by an external commit. */
+  /** Adds external_pub, so that others can join by an external commit. Default false. */
   readonly externalPub?: boolean
+  /** Adds the ratchet tree, without which others need `exportRatchetTree`. Default false. */
   readonly ratchetTree?: boolean
+  /** Further ones. */
   readonly extensions?: readonly Extension[]
 }
 

@@ -102,7 +102,7 @@ export async function createGroup(
  * `group_reinitialised`, `safe_aad`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether the proposal can be
  * committed is seen when it is.
  */
-export function createProposal(
+export async function createProposal(
   ctx: MlsContext,
   state: GroupState,
   proposal: Proposal,

@@ -7,7 +7,9 @@ export type {
   AeadBackEnd,
   BackEnd,
   DiffieHellmanBackEnd,
+  Encapsulated,
   EncapsulationBackEnd,
+  KemBackEnd,
   SignatureBackEnd,
 } from "./back-end.ts"
 export { type CryptoOptions, createCrypto } from "./backend.ts"
@@ -15,18 +17,31 @@ export type { BackEndChoice } from "./choose-back-end.ts"
 export type {
   HpkeCiphertext,
   KeyPair,
+  LongHashFunctions,
   MlsCrypto,
   Recipient,
   SignatureToVerify,
   SigningLabel,
 } from "./crypto.ts"
-export { type CipherSuite, cipherSuite } from "./suites.ts"
+export type { HashFunctions } from "./primitives.ts"
+export {
+  type AeadName,
+  type CipherSuite,
+  type GroupName,
+  type HashName,
+  type KemName,
+  type LatticeSignatureName,
+  type PostQuantumName,
+  type SignatureName,
+  cipherSuite,
+} from "./suites.ts"
 export { MlsError, type MlsErrorCode } from "./error.ts"
 export {
   contentTypes,
   credentialTypes,
   extensionTypes,
   proposalTypes,
+  protocolVersions,
   senderTypes,
   wireFormats,
 } from "./registry.ts"
@@ -48,7 +63,13 @@ export {
   encodeRequiredCapabilities,
   findExtension,
 } from "./extensions.ts"
-export type { ContentType, Sender } from "./framing.ts"
+export type {
+  ContentType,
+  FramedBody,
+  FramedContent,
+  FramedContentAuthData,
+  Sender,
+} from "./framing.ts"
 export {
   type KeyPackage,
   type KeyPackageOptions,
@@ -60,24 +81,32 @@ export {
   generateKeyPackage,
   keyPackageRef,
 } from "./key-package.ts"
-export { type GroupContext, decodeGroupContext, encodeGroupContext } from "./key-schedule.ts"
+export {
+  type EpochSecrets,
+  type GroupContext,
+  decodeGroupContext,
+  encodeGroupContext,
+} from "./key-schedule.ts"
 export {
   type Capabilities,
   type LeafNode,
+  type LeafNodeContent,
   type LeafNodeSource,
   type Lifetime,
   encodeLeafNode,
 } from "./leaf-node.ts"
 export { type MlsMessage, decodeMlsMessage, encodeMlsMessage } from "./message.ts"
-export type { Proposal, ReInit } from "./proposal-codec.ts"
+export type { Commit, Proposal, ProposalOrRef, ReInit } from "./proposal-codec.ts"
 export type { PreSharedKeyId, ResumptionUsage } from "./psk.ts"
 export { type LeafIndex, leafIndex } from "./tree-math.ts"
 export { type Member, type RatchetTree, memberCount } from "./tree.ts"
 export type { PrivateMessage } from "./private-message.ts"
 export type { PublicMessage } from "./public-message.ts"
 export { type KeyPackageChecks, validateKeyPackage } from "./validate-key-package.ts"
+export type { CapabilityKind } from "./tree-index.ts"
+export type { UpdatePath, UpdatePathNode } from "./update-path.ts"
 export { requiredCapabilities, supports } from "./validate-leaf.ts"
-export type { GroupInfo, Welcome } from "./welcome-codec.ts"
+export type { EncryptedGroupSecrets, GroupInfo, GroupInfoTbs, Welcome } from "./welcome-codec.ts"
 
 // §8, §11, §12: groups
 export { othersTurn } from "./batches.ts"
@@ -93,11 +122,13 @@ export {
   type EpochRetention,
   type EpochWindow,
   type ProcessedInWindow,
+  type ResumptionSecret,
   advanceEpoch,
   openEpochWindow,
   processInWindow,
   windowPsks,
 } from "./epoch-window.ts"
+export type { ExporterTree } from "./exporter-tree.ts"
 export {
   type LeafContents,
   greasedExtensions,
@@ -120,8 +151,10 @@ export { peekMessage } from "./peek.ts"
 export { paddingTo } from "./private-message.ts"
 export { processAhead, processMessage } from "./process.ts"
 export { type InspectedGroup, inspectGroup } from "./public-group.ts"
+export type { SecretTree } from "./secret-tree.ts"
 export { decodeGroupState, encodeGroupState } from "./state-codec.ts"
 export { createBranch, createReinitialized } from "./successor.ts"
+export type { TreePrivate } from "./tree-private.ts"
 export { identifySender } from "./verify-message.ts"
 export { joinGroup, welcomeRefs } from "./welcome.ts"
 

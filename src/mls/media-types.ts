@@ -12,6 +12,7 @@ export interface MediaType {
   readonly parameters?: readonly MediaTypeParameter[]
 }
 
+/** A parameter of a media type, as "charset" is one of "text/plain". */
 export interface MediaTypeParameter {
   readonly name: string
   readonly value: string

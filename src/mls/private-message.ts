@@ -26,6 +26,7 @@ import {
 } from "./secret-tree.ts"
 import { type LeafIndex, leafIndex } from "./tree-math.ts"
 
+/** `PrivateMessage` (§6.3). */
 export interface PrivateMessage {
   readonly groupId: Uint8Array
   readonly epoch: bigint

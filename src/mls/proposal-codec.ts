@@ -144,6 +144,7 @@ const decodeProposalOrRef: Decoder<ProposalOrRef> = (reader) => {
   throw new MlsError("decode", `neither a proposal nor a reference: ${type}`, "12.4")
 }
 
+/** `Commit` (§12.4). */
 export interface Commit {
   readonly proposals: readonly ProposalOrRef[]
   readonly path: UpdatePath | undefined

@@ -8,7 +8,7 @@ import { labels } from "./registry.ts"
 /** `ResumptionPSKUsage` (§8.4). */
 export type ResumptionUsage = "application" | "reinit" | "branch"
 
-/** `PreSharedKeyID`. `pskNonce` has `KDF.Nh` bytes. */
+/** `PreSharedKeyID` (§8.4). `pskNonce` is random, `KDF.Nh` bytes: `crypto.random(crypto.suite.hash.size)`. */
 export type PreSharedKeyId =
   | { readonly kind: "external"; readonly pskId: Uint8Array; readonly pskNonce: Uint8Array }
   | {

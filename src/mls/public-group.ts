@@ -27,7 +27,8 @@ export interface InspectedGroup {
 
 /**
  * Reads and verifies a GroupInfo (an MLSMessage) without joining. `ratchetTree` is used where it carries none. Throws
- * `MlsError` `unexpected_message`, or as `verifyPublicGroup`.
+ * `MlsError` `unexpected_message`, `welcome_suite`, `ratchet_tree_missing`, `tree_hash`, `group_info_signer`,
+ * `group_info_signature`, or the code of a rule for the tree, a leaf, or the group's extensions.
  */
 export async function inspectGroup(
   ctx: MlsContext,
@@ -54,9 +55,7 @@ export interface VerifiedGroup {
 
 /**
  * The tree of a GroupInfo, once it, the GroupInfo's signature and all members' credentials are verified.
- * `ratchetTree` is used where the GroupInfo carries none. Throws `MlsError` `welcome_suite`,
- * `ratchet_tree_missing`, `tree_hash`, `group_info_signer`, `group_info_signature`, or the code of a rule for
- * the tree, a leaf, or the group's extensions.
+ * `ratchetTree` is used where the GroupInfo carries none. Throws as `inspectGroup`, and `aborted`.
  */
 export async function verifyPublicGroup(
   ctx: MlsContext,

@@ -17,6 +17,7 @@ import {
 import type { GroupContext } from "./key-schedule.ts"
 import { contentTypes, labels, senderTypes, wireFormats } from "./registry.ts"
 
+/** `PublicMessage` (§6.2). */
 export interface PublicMessage {
   readonly content: FramedContent
   readonly auth: FramedContentAuthData

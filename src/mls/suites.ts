@@ -2,7 +2,9 @@
 
 import { MlsError } from "./error.ts"
 
+/** Of the suite: hashing, HMAC and HKDF. */
 export type HashName = "SHA-256" | "SHA-384" | "SHA-512"
+/** Of the suite: its AEAD, HPKE's too. */
 export type AeadName = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
 /** Groups, of which RFC 9180 §4.1 makes a KEM. */
 export type GroupName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
@@ -12,8 +14,11 @@ export type GroupName = "X25519" | "P-256" | "P-384" | "P-521" | "X448"
  */
 export type PostQuantumName =
   "ML-KEM-768" | "ML-KEM-1024" | "MLKEM768-P256" | "MLKEM1024-P384" | "MLKEM768-X25519" | "X-Wing"
+/** The KEM of HPKE. */
 export type KemName = GroupName | PostQuantumName
+/** Signatures of FIPS 204. */
 export type LatticeSignatureName = "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87"
+/** The signatures of leaves, messages and KeyPackages. */
 export type SignatureName = "Ed25519" | "P-256" | "P-384" | "P-521" | "Ed448" | LatticeSignatureName
 
 /** What a suite consists of; sizes in bytes. Sizes of keys belong to the algorithms (`kem-rules`, `signature-rules`). */
@@ -230,11 +235,15 @@ const SUITES: readonly CipherSuite[] = [
   },
 ]
 
-/** The suite with this id. Throws `MlsError` `unsupported`. */
+/**
+ * The suite with this id: 0x0001 to 0x0007, and post-quantum ones from RFC 9420's private range, 0xf801 to 0xf80b as
+ * draft-ietf-mls-pq-ciphersuites lists them and 0xf00d, 0xf00e of ts-mls. Throws `MlsError` `unsupported`.
+ */
 export function cipherSuite(id: number): CipherSuite {
   const suite = SUITES.find((candidate) => candidate.id === id)
   if (suite === undefined) {
-    throw new MlsError("unsupported", `cipher suite 0x${id.toString(16).padStart(4, "0")}`, "17.1")
+    const message = `no cipher suite 0x${id.toString(16).padStart(4, "0")} is built`
+    throw new MlsError("unsupported", message, "17.1")
   }
   return suite
 }

@@ -11,6 +11,7 @@ export interface UpdatePathNode {
   readonly encryptedPathSecret: readonly HpkeCiphertext[]
 }
 
+/** `UpdatePath` (§7.6). */
 export interface UpdatePath {
   readonly leafNode: LeafNode
   /** From the leaf's side to the root. */

@@ -16,6 +16,7 @@ const BATCH = 64
 /** Key packages that are checked for all else at a time. */
 const PART = 512
 
+/** What a KeyPackage is judged by, beside itself. */
 export interface KeyPackageChecks {
   /** Extensions of the GroupContext; absent outside a group. */
   readonly groupExtensions?: readonly Extension[]

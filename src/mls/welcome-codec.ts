@@ -15,6 +15,7 @@ export interface GroupInfoTbs {
   readonly signer: number
 }
 
+/** `GroupInfo` (§12.4.3). Decoded, not verified: `inspectGroup`. */
 export interface GroupInfo extends GroupInfoTbs {
   readonly signature: Uint8Array
 }
@@ -26,11 +27,13 @@ export interface GroupSecrets {
   readonly psks: readonly PreSharedKeyId[]
 }
 
+/** `EncryptedGroupSecrets` (§12.4.3.1): for the one whose KeyPackageRef `newMember` is. */
 export interface EncryptedGroupSecrets {
   readonly newMember: Uint8Array
   readonly encryptedGroupSecrets: HpkeCiphertext
 }
 
+/** `Welcome` (§12.4.3.1). */
 export interface Welcome {
   readonly cipherSuite: number
   readonly secrets: readonly EncryptedGroupSecrets[]

@@ -36,7 +36,7 @@ import {
  * Joins the group of a Welcome with the one of our key packages that it was made for. Throws `MlsError`
  * `unexpected_message`, `welcome_not_for_us`, `welcome_suite`, `welcome_psk`, `psk_unknown`, `aead_failed`,
  * `confirmation_tag`, `own_leaf_missing`, `successor_parent`, `not_reinitialised`, `successor_parameters`,
- * `successor_members`, or as `verifyPublicGroup`; or what the authentication service throws.
+ * `successor_members`, `aborted`, or as `inspectGroup`; or what the authentication service throws.
  */
 export async function joinGroup(ctx: MlsContext, options: JoinGroupOptions): Promise<JoinedGroup> {
   const { crypto } = ctx

@@ -134,6 +134,14 @@ export function decodeSafeAad(bytes: Uint8Array): SafeAadItem[] {
   return items
 }
 
+const hasSafeAad = (groupExtensions: readonly Extension[]) =>
+  appDataDictionary(groupExtensions)?.has(componentIds.safeAad) === true
+
+/** authenticated_data that says nothing: no bytes, or a SafeAAD without items where §4.9 demands one. */
+export function emptyAuthenticatedData(groupExtensions: readonly Extension[]): Uint8Array {
+  return hasSafeAad(groupExtensions) ? encodeSafeAad([]) : new Uint8Array()
+}
+
 /**
  * §4.9: where the GroupContext has a safe_aad component, authenticated_data is a SafeAAD.
  * Throws `MlsError` `safe_aad`.
@@ -142,7 +150,7 @@ export function requireSafeAad(
   groupExtensions: readonly Extension[],
   authenticatedData: Uint8Array,
 ): void {
-  if (!appDataDictionary(groupExtensions)?.has(componentIds.safeAad)) return
+  if (!hasSafeAad(groupExtensions)) return
   try {
     decodeSafeAad(authenticatedData)
   } catch {

@@ -1,6 +1,6 @@
 // RFC 9420 §6.1: content of ours, signed, and protected as a PublicMessage or PrivateMessage.
 
-import { requireSafeAad } from "./app-data.ts"
+import { emptyAuthenticatedData, requireSafeAad } from "./app-data.ts"
 import { encode } from "./codec.ts"
 import type { MlsCrypto } from "./crypto.ts"
 import { MlsError } from "./error.ts"
@@ -28,6 +28,7 @@ export interface ContentToSign {
   readonly sender: Sender
   readonly wireFormat: MessageWireFormat
   readonly groupContext: GroupContext
+  /** `undefined`: what says nothing in this group. */
   readonly authenticatedData: Uint8Array | undefined
   readonly signaturePrivateKey: Uint8Array
 }
@@ -37,7 +38,8 @@ export async function signContent(
   crypto: MlsCrypto,
   signing: ContentToSign,
 ): Promise<AuthenticatedContent> {
-  const { groupContext, sender, wireFormat, authenticatedData = new Uint8Array() } = signing
+  const { groupContext, sender, wireFormat } = signing
+  const { authenticatedData = emptyAuthenticatedData(groupContext.extensions) } = signing
   requireSafeAad(groupContext.extensions, authenticatedData)
   const { groupId, epoch } = groupContext
   const content = await withEncoding({ groupId, epoch, sender, authenticatedData, ...signing.body })

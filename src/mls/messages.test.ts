@@ -1,7 +1,7 @@
 // RFC 9420 §6: messages to a group, each rule broken by what a peer really signed.
 
 import { beforeAll, describe, expect, test } from "vitest"
-import { appDataExtension, encodeSafeAad } from "./app-data.ts"
+import { appDataExtension, componentIds, encodeSafeAad } from "./app-data.ts"
 import { createCommit } from "./commit-create.ts"
 import {
   type Backend,
@@ -15,7 +15,7 @@ import {
   testContext,
   stored,
 } from "./group.fixture.ts"
-import { encryptApplication, exportSecret } from "./group.ts"
+import { createUpdateProposal, encryptApplication, exportSecret } from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { peekMessage } from "./peek.ts"
@@ -177,16 +177,31 @@ describe.each(backends)("messages, %s", (backend: Backend) => {
         if (founder === undefined) throw new Error("no founder")
         return [founder, await keyPackageOf(ctx.crypto, "b")] as const
       })
-      const authenticatedData = encodeSafeAad([])
-      expect(await codeOf(() => encryptApplication(ctx, a, data))).toBe("safe_aad")
-      expect(await codeOf(() => createCommit(ctx, a, { proposals: [add(b)] }))).toBe("safe_aad")
-      const made = await createCommit(ctx, a, { proposals: [add(b)], authenticatedData })
+      const proposals = [add(b)]
+      const none = { authenticatedData: new Uint8Array() }
+      expect(await codeOf(() => encryptApplication(ctx, a, data, none))).toBe("safe_aad")
+      expect(await codeOf(() => createCommit(ctx, a, { proposals, ...none }))).toBe("safe_aad")
+      const authenticatedData = encodeSafeAad([{ componentId: 0x8001, data }])
+      const made = await createCommit(ctx, a, { proposals, authenticatedData })
       expect(made.summary.authenticatedData).toEqual(authenticatedData)
       const message = await forgeMessage(ctx, a, {
         body: { contentType: contentTypes.application, applicationData: data },
         wireFormat: "private",
       })
       expect(await verdict(message, a)).toBe("safe_aad")
+    })
+
+    test("says nothing where nothing is to be said, in groups that demand one", async () => {
+      const dictionary = appDataExtension(new Map([[componentIds.safeAad, new Uint8Array([0])]]))
+      const [a, b] = await groupOf(ctx, ["a", "b"], [dictionary])
+      if (a === undefined || b === undefined) throw new Error("no group")
+      const authenticatedData = encodeSafeAad([])
+      const sent = await encryptApplication(ctx, a, data)
+      expect(await processMessage(ctx, b, sent.message)).toMatchObject({ authenticatedData })
+      const { message } = await createUpdateProposal(ctx, a)
+      expect(await processMessage(ctx, b, message)).toMatchObject({ authenticatedData })
+      const { commit } = await createCommit(ctx, a)
+      expect(await processMessage(ctx, b, commit)).toMatchObject({ commit: { authenticatedData } })
     })
   })
 

@@ -10,6 +10,11 @@ module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     forbid("mls-knows-nothing-above", "^src/mls", "^src/(?!mls/)"),
+    forbid(
+      "mls-needs-noble-only",
+      "^src/mls/(?!.+\\.(test|fixture)\\.ts$)",
+      "node_modules/(?!@noble/)",
+    ),
     // marmot may use the pure helpers of nostr (event id, NIP-44), which do no I/O.
     forbid("marmot-below-nostr-io", "^src/marmot", "^src/(ui|client|store|cli)/"),
     forbid(

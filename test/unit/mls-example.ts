@@ -8,7 +8,7 @@ const client = (name: string) =>
   mls.generateKeyPackage(crypto, {
     credential: { kind: "basic", identity: new TextEncoder().encode(name) },
     capabilities: {
-      versions: [1],
+      versions: [mls.protocolVersions.mls10],
       cipherSuites: [0x0001],
       extensions: [],
       proposals: [],
@@ -38,8 +38,8 @@ const read = await mls.processMessage(ctx, added.next, sent.message)
 if (read.kind !== "application") throw new Error("a message was sent")
 export const heard = new TextDecoder().decode(read.data)
 
-// Alice renews her keys; Bob looks at her commit before he takes it.
-const renewed = await mls.createCommit(ctx, read.state, { forcePath: true })
+// Alice renews her keys with a commit of nothing else; Bob looks at it before he takes it.
+const renewed = await mls.createCommit(ctx, read.state)
 const seen = await mls.processMessage(ctx, sent.state, renewed.commit)
 if (seen.kind !== "commit" || seen.next === undefined) throw new Error("a commit was sent")
 export const committer = seen.commit.committer

@@ -35,7 +35,7 @@ import { leafChecksInTree } from "./validate-leaf.ts"
 /**
  * A commit of proposals by value and by reference, with a path where §12.4 requires one. Nothing changes until
  * the caller takes `next`. Throws `MlsError` `group_reinitialised`, `unknown_proposal`, `psk_unknown`,
- * `safe_aad`, `sending_limit` for a PrivateMessage, or the code of a rule that the proposals break (§12.2).
+ * `safe_aad`, `sending_limit` (also for the Welcome), or the code of a rule that the proposals break (§12.2).
  */
 export async function createCommit(
   ctx: MlsContext,

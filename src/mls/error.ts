@@ -124,7 +124,7 @@ export type MlsErrorCode =
   | "confirmation_tag"
   /** The group was reinitialised: nothing more happens in it (§11.2). */
   | "group_reinitialised"
-  /** More messages, or a longer one, than may be encrypted in one epoch (§15.2). */
+  /** More messages than may be encrypted in one epoch (§15.2), or a longer one than `maxMessageSize`. */
   | "sending_limit"
   /** Application data while proposals wait to be committed, unless the context allows it (§12.4). */
   | "proposals_pending"

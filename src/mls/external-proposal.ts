@@ -8,15 +8,14 @@ import type {
   MlsContext,
   NewMemberProposalOptions,
 } from "./group-types.ts"
-import { signContent } from "./member-message.ts"
-import { encodeMlsMessage } from "./message.ts"
+import { messageToSend, signContent } from "./member-message.ts"
 import type { Proposal } from "./proposal-codec.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
 import { externalTypes, readMessage } from "./verify-message.ts"
 
 /**
  * A proposal signed by an entry of the group's external_senders, as an MLSMessage. Throws `MlsError`
- * `external_proposal_type`, `unexpected_message` without a GroupInfo, `safe_aad`, or of an Add `leaf_not_yet_valid` or
+ * `external_proposal_type`, `unexpected_message` without a GroupInfo, `safe_aad`, `sending_limit`, or of an Add `leaf_not_yet_valid` or
  * `leaf_expired`.
  */
 export async function createExternalProposal(
@@ -69,5 +68,5 @@ async function signed(ctx: MlsContext, options: ProposalToSign): Promise<Uint8Ar
     signaturePrivateKey: options.signaturePrivateKey,
   })
   const publicMessage = { content, auth, membershipTag: undefined }
-  return encodeMlsMessage({ wireFormat: wireFormats.publicMessage, publicMessage })
+  return messageToSend(ctx, { wireFormat: wireFormats.publicMessage, publicMessage })
 }

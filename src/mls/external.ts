@@ -16,8 +16,7 @@ import type {
   MlsContext,
 } from "./group-types.ts"
 import { leafNodeOf } from "./group.ts"
-import { proposalRef } from "./member-message.ts"
-import { encodeMlsMessage } from "./message.ts"
+import { messageToSend, proposalRef } from "./member-message.ts"
 import type { Proposal, ProposalOrRef } from "./proposal-codec.ts"
 import { resolveProposals, sortProposals, validateExternalList } from "./proposals.ts"
 import { verifyPublicGroup } from "./public-group.ts"
@@ -36,7 +35,7 @@ import { readMessage, requireSameEpoch, verifyContent } from "./verify-message.t
  * Joins the group of a GroupInfo without being added: the commit is to be sent to the group, and the state holds
  * once it is accepted. With `resync` our former leaf goes. Throws `MlsError` `unexpected_message`,
  * `external_pub_missing`, `ratchet_tree_missing` or another code for a GroupInfo or tree that is wrong, `psk_unknown`,
- * `aborted`, or the code of a rule that the commit breaks.
+ * `aborted`, `sending_limit`, or the code of a rule that the commit breaks.
  */
 export async function joinByExternalCommit(
   ctx: MlsContext,
@@ -99,7 +98,7 @@ export async function joinByExternalCommit(
   const { content, auth } = built.content
   const publicMessage = { content, auth, membershipTag: undefined }
   return {
-    commit: encodeMlsMessage({ wireFormat: wireFormats.publicMessage, publicMessage }),
+    commit: messageToSend(ctx, { wireFormat: wireFormats.publicMessage, publicMessage }),
     state: enterEpoch({
       epoch: built.epoch,
       tree: built.tree,

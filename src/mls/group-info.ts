@@ -9,8 +9,7 @@ import { type Extension, encodeExternalPub, requireUniqueExtensions } from "./ex
 import type { ExportGroupInfoOptions, GroupState, MlsContext } from "./group-types.ts"
 import { type KeyPackage, keyPackageRef } from "./key-package.ts"
 import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
-import { requireActive } from "./member-message.ts"
-import { encodeMlsMessage } from "./message.ts"
+import { messageToSend, requireActive } from "./member-message.ts"
 import type { PreSharedKeyId } from "./psk.ts"
 import { encodeRatchetTree, ratchetTreeEncoding } from "./ratchet-tree-codec.ts"
 import { extensionTypes, labels, wireFormats } from "./registry.ts"
@@ -27,7 +26,7 @@ const PART = 512
 
 /**
  * The group's current GroupInfo as an MLSMessage. Throws `MlsError` `group_reinitialised`,
- * `extension_duplicate`.
+ * `extension_duplicate`, `sending_limit`.
  */
 export async function exportGroupInfo(
   ctx: MlsContext,
@@ -41,7 +40,7 @@ export async function exportGroupInfo(
     ...(options.extensions ?? []),
   ]
   const groupInfo = await signGroupInfo(ctx.crypto, state, extensions)
-  return encodeMlsMessage({ wireFormat: wireFormats.groupInfo, groupInfo })
+  return messageToSend(ctx, { wireFormat: wireFormats.groupInfo, groupInfo })
 }
 
 /** §8: the key pair whose public part external_pub carries. */
@@ -66,11 +65,15 @@ export interface NewMember {
   readonly pathSecret: Uint8Array | undefined
 }
 
-/** One Welcome for all who were added (§12.4.3.1), as an MLSMessage, and their KeyPackageRefs in its order. */
+/**
+ * One Welcome for all who were added (§12.4.3.1), as an MLSMessage, and their KeyPackageRefs in its order. Throws
+ * `MlsError` `sending_limit`.
+ */
 export async function createWelcome(
-  { crypto }: MlsContext,
+  ctx: MlsContext,
   contents: WelcomeContents,
 ): Promise<{ readonly welcome: Uint8Array; readonly refs: readonly Uint8Array[] }> {
+  const { crypto } = ctx
   const { joinerSecret, psks, newMembers } = contents
   const encryptedGroupInfo = await sealGroupInfo(crypto, contents)
   /** The GroupSecrets by path secret: most members get the same. */
@@ -99,7 +102,7 @@ export async function createWelcome(
   })
   const welcome = { cipherSuite: crypto.suite.id, secrets, encryptedGroupInfo }
   return {
-    welcome: encodeMlsMessage({ wireFormat: wireFormats.welcome, welcome }),
+    welcome: messageToSend(ctx, { wireFormat: wireFormats.welcome, welcome }),
     refs,
   }
 }

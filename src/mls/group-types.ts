@@ -97,7 +97,10 @@ export interface MlsLimits {
    * members should have the same limit, whatever their clocks say. Default: any.
    */
   readonly maxLifetime?: number
-  /** Largest MLSMessage that is looked at, in bytes. Default 64 MiB. */
+  /**
+   * Largest MLSMessage that is looked at, in bytes, and the largest that is made (`sending_limit`): all members should
+   * have the same limit. Default 64 MiB.
+   */
   readonly maxMessageSize?: number
   /** Proposals that the cache holds; more are refused with `too_many_proposals`. Default 1,000. */
   readonly maxCachedProposals?: number

@@ -27,6 +27,7 @@ import {
   proposalRef,
   protect,
   requireActive,
+  requireSendingSize,
   signAsMember,
 } from "./member-message.ts"
 import type { MlsCrypto } from "./crypto.ts"
@@ -41,8 +42,6 @@ import { bindingChecks } from "./validate-bindings.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 
 const MAX_CACHED_PROPOSALS = 1000
-/** Bytes of the largest message that `processMessage` looks at, unless it is told otherwise. */
-const MAX_MESSAGE_SIZE = 2 ** 26
 
 /**
  * A group with one member, in epoch 0. `groupId` is the caller's, who makes it unique. Throws `MlsError`
@@ -99,7 +98,7 @@ export async function createGroup(
 /**
  * Signs and frames a proposal; the state that is returned has it in its cache. For an Update use
  * `createUpdateProposal`. Throws `MlsError` `misuse`, `self_remove_encrypted`, `too_many_proposals`,
- * `group_reinitialised`, `safe_aad`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether the proposal can be
+ * `group_reinitialised`, `safe_aad`, `sending_limit`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether the proposal can be
  * committed is seen when it is.
  */
 export async function createProposal(
@@ -166,16 +165,7 @@ export async function encryptApplication(
     wireFormat: wireFormats.privateMessage,
     authenticatedData: options.authenticatedData,
   })
-  const sent = await protect(ctx, state, content, options.padding)
-  // With its padding, signature and tags: whoever has the same limit would not look at a larger one.
-  requireSendingSize(ctx, sent.message)
-  return sent
-}
-
-function requireSendingSize({ limits }: MlsContext, bytes: Uint8Array): void {
-  if (bytes.length > (limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
-    throw new MlsError("sending_limit", `a message of ${bytes.length} bytes`, "15.2")
-  }
+  return protect(ctx, state, content, options.padding)
 }
 
 /** `MLS-Exporter` (§8.5) of the state's epoch; `length` in bytes. */

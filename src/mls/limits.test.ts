@@ -9,10 +9,14 @@ import {
   capabilities,
   codeOf,
   groupOf,
+  keyPackageOf,
+  stored,
   testContext,
 } from "./group.fixture.ts"
+import { createNewMemberProposal } from "./external-proposal.ts"
+import { joinByExternalCommit } from "./external.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
-import { createGroup, createProposal, encryptApplication } from "./group.ts"
+import { createGroup, createProposal, createUpdateProposal, encryptApplication } from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
 import { type OwnKeyPackage, generateKeyPackage } from "./key-package.ts"
 import { decodeMlsMessage } from "./message.ts"
@@ -88,6 +92,54 @@ test("sending_limit: so many messages in an epoch, and of such a length; a commi
   const large = await sending(4700, 100)
   expect((await processMessage(ctx, b, large.message)).kind).toBe("application")
 })
+
+const authenticatedData = new Uint8Array(3000)
+
+/** What members and those outside send, each by its own call. */
+const makers: Record<string, (ctx: MlsContext, state: GroupState) => Promise<Uint8Array>> = {
+  "a Commit": async (ctx, state) => (await createCommit(ctx, state, { authenticatedData })).commit,
+  "a Commit in a PrivateMessage": async (ctx, state) =>
+    (await createCommit(ctx, state, { authenticatedData, wireFormat: "private" })).commit,
+  "a Welcome, longer than its Commit": async (ctx, state) => {
+    const proposals = [add(await keyPackageOf(ctx.crypto, "c"))]
+    const { commit, welcome } = await createCommit(ctx, state, { proposals })
+    if (welcome === undefined) throw new Error("no Welcome")
+    expect(commit.length).toBeLessThan(welcome.length - 1)
+    return welcome
+  },
+  "a proposal": async (ctx, state) =>
+    (await createProposal(ctx, state, { proposalType: proposalTypes.remove, removed: 1 })).message,
+  "an Update": async (ctx, state) => (await createUpdateProposal(ctx, state)).message,
+  "an application message": async (ctx, state) =>
+    (await encryptApplication(ctx, state, authenticatedData)).message,
+  "a GroupInfo": (ctx, state) => exportGroupInfo(ctx, state, { ratchetTree: true }),
+  "an external Commit": async (ctx, state) => {
+    const groupInfo = await exportGroupInfo(ctx, state, { ratchetTree: true, externalPub: true })
+    const { leafNode } = (await keyPackageOf(ctx.crypto, "c")).keyPackage
+    const { credential } = leafNode
+    const signatureKeyPair = await ctx.crypto.generateSignatureKeyPair()
+    const joining = { groupInfo, credential, capabilities, signatureKeyPair, authenticatedData }
+    return (await joinByExternalCommit(ctx, joining)).commit
+  },
+  "a proposal from outside": async (ctx, state) => {
+    const keyPackage = await keyPackageOf(ctx.crypto, "c")
+    const groupInfo = await exportGroupInfo(ctx, state)
+    return createNewMemberProposal(ctx, { groupInfo, keyPackage, authenticatedData })
+  },
+}
+test.each(Object.entries(makers))(
+  "sending_limit: %s that is longer than what others look at is not made",
+  async (_, make) => {
+    const ctx = await testContext("webcrypto")
+    const [state] = await pair(ctx)
+    const before = stored(state)
+    const { length } = await make(ctx, state)
+    const within = (maxMessageSize: number) => ({ ...ctx, limits: { maxMessageSize } })
+    expect(await make(within(length), state)).toHaveLength(length)
+    expect(await codeOf(() => make(within(length - 1), state))).toBe("sending_limit")
+    expect(stored(state)).toEqual(before)
+  },
+)
 
 test("leaf_lifetime_too_long: at founding, adding, joining and inspecting, of every leaf that came in a KeyPackage", async () => {
   const ctx = await testContext("webcrypto")

@@ -15,7 +15,7 @@ import {
 } from "./framing.ts"
 import type { GroupState, HandshakeWireFormat, MlsContext, PaddingPolicy } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
-import { encodeMlsMessage } from "./message.ts"
+import { MAX_MESSAGE_SIZE, type MlsMessage, encodeMlsMessage } from "./message.ts"
 import { protectPrivate } from "./private-message.ts"
 import { protectPublic } from "./public-message.ts"
 import { labels, senderTypes, wireFormats } from "./registry.ts"
@@ -69,7 +69,21 @@ interface ProtectedContent {
   readonly generation: number
 }
 
-/** An MLSMessage, and the state in which the key that it took is used up. */
+/** The bytes of an MLSMessage that leaves us. Throws `MlsError` `sending_limit`. */
+export function messageToSend(ctx: MlsContext, message: MlsMessage): Uint8Array {
+  const bytes = encodeMlsMessage(message)
+  requireSendingSize(ctx, bytes)
+  return bytes
+}
+
+/** Whoever has the same limit would not look at a larger message. Throws `MlsError` `sending_limit`. */
+export function requireSendingSize({ limits }: MlsContext, bytes: Uint8Array): void {
+  if (bytes.length > (limits?.maxMessageSize ?? MAX_MESSAGE_SIZE)) {
+    throw new MlsError("sending_limit", `a message of ${bytes.length} bytes`, "15.2")
+  }
+}
+
+/** An MLSMessage, and the state in which the key that it took is used up. Throws `MlsError` `sending_limit`. */
 export async function protect(
   ctx: MlsContext,
   state: GroupState,
@@ -82,14 +96,14 @@ export async function protect(
     const { membershipKey } = epochSecrets
     const publicMessage = await protectPublic(crypto, content, { groupContext, membershipKey })
     const { wireFormat } = content
-    return { message: encodeMlsMessage({ wireFormat, publicMessage }), state, generation: 0 }
+    return { message: messageToSend(ctx, { wireFormat, publicMessage }), state, generation: 0 }
   }
   requireSendingAllowed(ctx, state)
   const { senderDataSecret } = epochSecrets
   const keys = { senderDataSecret, secretTree }
   const sealed = await protectPrivate(crypto, content, keys, padding)
   return {
-    message: encodeMlsMessage({
+    message: messageToSend(ctx, {
       wireFormat: content.wireFormat,
       privateMessage: sealed.message,
     }),

@@ -88,6 +88,9 @@ function sizeHint(message: MlsMessage): number | undefined {
 
 const MANY = 64
 
+/** Bytes of the largest message that is looked at or sent, unless the caller says otherwise. */
+export const MAX_MESSAGE_SIZE = 64 * 2 ** 20
+
 /** The bytes of an MLSMessage. */
 export function encodeMlsMessage(message: MlsMessage): Uint8Array {
   return encode(encodeMessage, message, sizeHint(message))

@@ -6,12 +6,9 @@ import type { AuthenticatedContent, ContentType, Sender } from "./framing.ts"
 import { leafNodeOf } from "./group.ts"
 import type { GroupState, IdentifiedSender, MlsContext } from "./group-types.ts"
 import { equalBytes } from "./bytes.ts"
-import { type MlsMessage, decodeMlsMessage } from "./message.ts"
+import { MAX_MESSAGE_SIZE, type MlsMessage, decodeMlsMessage } from "./message.ts"
 import { type PublicMessage, contentSignature, unprotectPublic } from "./public-message.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
-
-/** Bytes of the largest message that is looked at, unless the caller says otherwise. */
-const MAX_MESSAGE_SIZE = 64 * 2 ** 20
 
 /** Throws `MlsError` `unexpected_message` above the size limit, or as `decodeMlsMessage`. */
 export function readMessage(ctx: MlsContext, bytes: Uint8Array): MlsMessage {

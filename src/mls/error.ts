@@ -217,7 +217,7 @@ export type MlsErrorCode =
   | "not_reinitialised"
   /** The Welcome's group follows another one, and the caller did not give that, or not in that epoch; or he gave one, and it follows none. */
   | "successor_parent"
-  /** Crypto of another suite than the new group's. */
+  /** Crypto of another suite than that of the new group, which follows another one. */
   | "successor_suite"
   /** Group id, version, suite or extensions are not those of the ReInit, or not those of the old group. */
   | "successor_parameters"

@@ -1,6 +1,7 @@
 // RFC 9420 §12.1.8: proposals that are made outside the group.
 
 import { beforeAll, describe, expect, test } from "vitest"
+import { createCrypto } from "./backend.ts"
 import { encode } from "./codec.ts"
 import { createCommit } from "./commit-create.ts"
 import { createExternalProposal, createNewMemberProposal } from "./external-proposal.ts"
@@ -20,6 +21,7 @@ import { createProposal } from "./group.ts"
 import { exportGroupInfo } from "./group-info.ts"
 import type { ExternalProposalOptions, GroupState, MlsContext } from "./group-types.ts"
 import { extensionTypes, proposalTypes } from "./registry.ts"
+import { cipherSuite } from "./suites.ts"
 import { joinGroup } from "./welcome.ts"
 
 describe.each(backends)("proposals made outside, %s", (backend: Backend) => {
@@ -51,6 +53,13 @@ describe.each(backends)("proposals made outside, %s", (backend: Backend) => {
     const { next, summary } = await createCommit(ctx, cached, { proposalRefs: "all" })
     expect(summary.removed.map(({ leafIndex }) => leafIndex)).toEqual([1])
     expect(next.tree.nLeaves).toBe(1)
+  })
+
+  test("welcome_suite: cryptography of another suite than the group's", async () => {
+    const crypto = await createCrypto({ suite: cipherSuite(0x0003), backend })
+    const proposal = { proposalType: proposalTypes.remove, removed: 1 } as const
+    const call = () => createExternalProposal({ ...ctx, crypto }, { ...sender, proposal })
+    expect(await codeOf(call)).toBe("welcome_suite")
   })
 
   test("someone new asks to be added, and is", async () => {

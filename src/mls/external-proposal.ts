@@ -15,8 +15,8 @@ import { externalTypes, readMessage } from "./verify-message.ts"
 
 /**
  * A proposal signed by an entry of the group's external_senders, as an MLSMessage. Throws `MlsError`
- * `external_proposal_type`, `unexpected_message` without a GroupInfo, `safe_aad`, `sending_limit`, or of an Add `leaf_not_yet_valid` or
- * `leaf_expired`.
+ * `external_proposal_type`, `unexpected_message` without a GroupInfo, `welcome_suite` for a group of another suite,
+ * `safe_aad`, `sending_limit`, or of an Add `leaf_not_yet_valid` or `leaf_expired`.
  */
 export async function createExternalProposal(
   ctx: MlsContext,
@@ -59,11 +59,15 @@ async function signed(ctx: MlsContext, options: ProposalToSign): Promise<Uint8Ar
   if (message.wireFormat !== wireFormats.groupInfo) {
     throw new MlsError("unexpected_message", "no GroupInfo", "12.1.8")
   }
+  const { groupContext } = message.groupInfo
+  if (groupContext.cipherSuite !== ctx.crypto.suite.id) {
+    throw new MlsError("welcome_suite", `the group has cipher suite ${groupContext.cipherSuite}`)
+  }
   const { content, auth } = await signContent(ctx.crypto, {
     body: { contentType: contentTypes.proposal, proposal: options.proposal },
     sender: options.sender,
     wireFormat: wireFormats.publicMessage,
-    groupContext: message.groupInfo.groupContext,
+    groupContext,
     authenticatedData: options.authenticatedData,
     signaturePrivateKey: options.signaturePrivateKey,
   })

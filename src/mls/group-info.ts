@@ -9,7 +9,7 @@ import { type Extension, encodeExternalPub, requireUniqueExtensions } from "./ex
 import type { ExportGroupInfoOptions, GroupState, MlsContext } from "./group-types.ts"
 import { type KeyPackage, keyPackageRef } from "./key-package.ts"
 import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
-import { messageToSend, requireActive } from "./member-message.ts"
+import { messageToSend, requireActive, requireSuite } from "./member-message.ts"
 import type { PreSharedKeyId } from "./psk.ts"
 import { encodeRatchetTree, ratchetTreeEncoding } from "./ratchet-tree-codec.ts"
 import { extensionTypes, labels, wireFormats } from "./registry.ts"
@@ -34,6 +34,7 @@ export async function exportGroupInfo(
   options: ExportGroupInfoOptions = {},
 ): Promise<Uint8Array> {
   requireActive(state)
+  requireSuite(ctx.crypto, state.groupContext)
   const extensions = [
     ...(options.externalPub ? [await externalPub(ctx.crypto, state)] : []),
     ...(options.ratchetTree ? [await ratchetTree(state)] : []),

@@ -27,6 +27,7 @@ import {
   proposalRef,
   protect,
   requireActive,
+  requireSuite,
   requireSendingSize,
   signAsMember,
 } from "./member-message.ts"
@@ -168,7 +169,10 @@ export async function encryptApplication(
   return protect(ctx, state, content, options.padding)
 }
 
-/** `MLS-Exporter` (§8.5) of the state's epoch; `length` in bytes. */
+/**
+ * `MLS-Exporter` (§8.5) of the state's epoch; `length` in bytes. Throws `MlsError` `misuse` for more than 255 times
+ * `KDF.Nh`, or for crypto of another suite.
+ */
 export function exportSecret(
   crypto: MlsCrypto,
   state: GroupState,
@@ -176,6 +180,7 @@ export function exportSecret(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
+  requireSuite(crypto, state.groupContext)
   return mlsExporter(crypto, state.epochSecrets.exporterSecret, label, context, length)
 }
 
@@ -188,6 +193,7 @@ export function safeExportSecret(
   state: GroupState,
   componentId: number,
 ): { readonly secret: Uint8Array; readonly state: GroupState } {
+  requireSuite(crypto, state.groupContext)
   const { secret, tree } = exportFromTree(crypto, state.exporterTree, componentId)
   return { secret, state: { ...state, exporterTree: tree } }
 }

@@ -93,7 +93,7 @@ export function keyPackageSignature(keyPackage: KeyPackage): SignatureToVerify {
   }
 }
 
-/** A fresh key package with fresh init and leaf keys. */
+/** A fresh key package with fresh init and leaf keys. What it says is not judged: `validateKeyPackage`. */
 export async function generateKeyPackage(
   crypto: MlsCrypto,
   options: KeyPackageOptions,

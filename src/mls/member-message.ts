@@ -33,12 +33,13 @@ export interface ContentToSign {
   readonly signaturePrivateKey: Uint8Array
 }
 
-/** Signed content without a confirmation tag. Throws `MlsError` `safe_aad`. */
+/** Signed content without a confirmation tag. Throws `MlsError` `safe_aad`, or `misuse` as `requireSuite`. */
 export async function signContent(
   crypto: MlsCrypto,
   signing: ContentToSign,
 ): Promise<AuthenticatedContent> {
   const { groupContext, sender, wireFormat } = signing
+  requireSuite(crypto, groupContext)
   const { authenticatedData = emptyAuthenticatedData(groupContext.extensions) } = signing
   requireSafeAad(groupContext.extensions, authenticatedData)
   const { groupId, epoch } = groupContext
@@ -132,6 +133,13 @@ export function handshakeWireFormat(format: HandshakeWireFormat = "public"): Mes
 /** `ProposalRef` (§5.2): a hash over the whole authenticated content. */
 export function proposalRef(crypto: MlsCrypto, content: AuthenticatedContent): Uint8Array {
   return crypto.refHash(labels.proposalRef, encode(encodeAuthenticatedContent, content))
+}
+
+/** What another suite makes of a group's secrets is nothing that its members can read. Throws `MlsError` `misuse`. */
+export function requireSuite({ suite }: MlsCrypto, { cipherSuite }: GroupContext): void {
+  if (suite.id !== cipherSuite) {
+    throw new MlsError("misuse", `crypto of suite ${suite.id} in a group of suite ${cipherSuite}`)
+  }
 }
 
 /** §11.2: after a ReInit nothing is sent or processed any more. Throws `MlsError` `group_reinitialised`. */

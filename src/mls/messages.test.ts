@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest"
 import { appDataExtension, componentIds, encodeSafeAad } from "./app-data.ts"
+import { createCrypto } from "./backend.ts"
 import { createCommit } from "./commit-create.ts"
 import {
   type Backend,
@@ -15,12 +16,19 @@ import {
   testContext,
   stored,
 } from "./group.fixture.ts"
-import { createUpdateProposal, encryptApplication, exportSecret } from "./group.ts"
+import { exportGroupInfo } from "./group-info.ts"
+import {
+  createUpdateProposal,
+  encryptApplication,
+  exportSecret,
+  safeExportSecret,
+} from "./group.ts"
 import type { GroupState, MlsContext } from "./group-types.ts"
 import { decodeMlsMessage, encodeMlsMessage } from "./message.ts"
 import { peekMessage } from "./peek.ts"
-import { processMessage } from "./process.ts"
+import { processAhead, processMessage } from "./process.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
+import { cipherSuite } from "./suites.ts"
 import { leafIndex } from "./tree-math.ts"
 import { identifySender } from "./verify-message.ts"
 
@@ -203,6 +211,36 @@ describe.each(backends)("messages, %s", (backend: Backend) => {
       const { commit } = await createCommit(ctx, a)
       expect(await processMessage(ctx, b, commit)).toMatchObject({ commit: { authenticatedData } })
     })
+  })
+
+  test("misuse: cryptography of another suite than the group's does nothing in it", async () => {
+    const sent = (await encryptApplication(ctx, bad, data)).message
+    const { commit } = await createCommit(ctx, bad)
+    const suite = cipherSuite(0x0003)
+    const crypto = await createCrypto({ suite, backend })
+    const other = { ...ctx, crypto }
+    const calls = [
+      () => encryptApplication(other, bad, data),
+      () => createUpdateProposal(other, bad),
+      () => exportGroupInfo(other, bad),
+      () => processMessage(other, judge, sent),
+      () => processMessage(other, judge, commit),
+      () => processAhead(other, judge, [sent]),
+      () => identifySender(other, judge, commit),
+      () => exportSecret(crypto, judge, "l", data, 20),
+      () => safeExportSecret(crypto, judge, 0x8001),
+    ]
+    for (const call of calls) expect(await codeOf(call)).toBe("misuse")
+    // The leaf that it would make does not list that suite.
+    expect(await codeOf(() => createCommit(other, bad))).toBe("leaf_suite_unsupported")
+  })
+
+  test("misuse: padding that is no number of bytes", async () => {
+    for (const padding of [-1, 1.5, NaN, Infinity]) {
+      expect(await codeOf(() => encryptApplication(ctx, bad, data, { padding }))).toBe("misuse")
+      const policy = { ...ctx, padding: () => padding }
+      expect(await codeOf(() => encryptApplication(policy, bad, data))).toBe("misuse")
+    }
   })
 
   test("peekMessage reads heads only", async () => {

@@ -84,7 +84,7 @@ export function paddingTo(block: number): PaddingPolicy {
   return (length) => (block - (length % block)) % block
 }
 
-/** Encrypts content of a member. `padding`: zero bytes that are appended. */
+/** Encrypts content of a member. `padding`: zero bytes that are appended. Throws `MlsError` `misuse` for no such number. */
 export async function protectPrivate(
   crypto: MlsCrypto,
   authenticated: AuthenticatedContent,
@@ -103,6 +103,9 @@ export async function protectPrivate(
   encodeAuthData(plaintext, auth)
   const unpadded = plaintext.finish()
   const zeros = typeof padding === "number" ? padding : padding(unpadded.length)
+  if (!Number.isSafeInteger(zeros) || zeros < 0) {
+    throw new MlsError("misuse", `padding of ${zeros} bytes`, "6.3.1")
+  }
   const padded = concatBytes(unpadded, new Uint8Array(zeros))
   const nonce = guarded(key.nonce, reuseGuard)
   const aad = encode(encodeContentAad, content)

@@ -6,7 +6,7 @@ import { MlsError } from "./error.ts"
 import type { AuthenticatedContent } from "./framing.ts"
 import { leafNodeOf, withProposal } from "./group.ts"
 import type { GroupState, MlsContext, Processed, ProcessedApplication } from "./group-types.ts"
-import { proposalRef, requireActive } from "./member-message.ts"
+import { proposalRef, requireActive, requireSuite } from "./member-message.ts"
 import {
   type MessageProtection,
   type PrivateMessage,
@@ -22,7 +22,7 @@ import { openPublic, readMessage, requireSameEpoch, verifyContent } from "./veri
 /**
  * Takes an MLSMessage to the group: application data, a proposal, or another's commit. Only messages of the
  * state's own epoch; those of past epochs go to the states of then. Nothing changes when it throws: `MlsError`
- * with a code for what was wrong, or what the authentication service threw.
+ * with a code for what was wrong, or what the authentication service threw. `misuse`: `ctx.crypto` is of another suite.
  */
 export async function processMessage(
   ctx: MlsContext,
@@ -30,6 +30,7 @@ export async function processMessage(
   message: Uint8Array,
 ): Promise<Processed> {
   requireActive(state)
+  requireSuite(ctx.crypto, state.groupContext)
   const decoded = readMessage(ctx, message)
   if (decoded.wireFormat === wireFormats.publicMessage) {
     const authenticated = await openPublic(ctx, state, decoded.publicMessage)
@@ -53,6 +54,7 @@ export async function processAhead(
   messages: readonly Uint8Array[],
 ): Promise<readonly ProcessedApplication[]> {
   requireActive(state)
+  requireSuite(ctx.crypto, state.groupContext)
   const given = applicationsOf(ctx, state, messages)
   const opened = await unprotectAll(ctx.crypto, given, keysOf(state), openingOf(ctx, state))
   const verified = await Promise.all(

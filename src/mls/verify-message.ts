@@ -6,6 +6,7 @@ import type { AuthenticatedContent, ContentType, Sender } from "./framing.ts"
 import { leafNodeOf } from "./group.ts"
 import type { GroupState, IdentifiedSender, MlsContext } from "./group-types.ts"
 import { equalBytes } from "./bytes.ts"
+import { requireSuite } from "./member-message.ts"
 import { MAX_MESSAGE_SIZE, type MlsMessage, decodeMlsMessage } from "./message.ts"
 import { type PublicMessage, contentSignature, unprotectPublic } from "./public-message.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
@@ -41,6 +42,7 @@ export async function identifySender(
   state: GroupState,
   message: Uint8Array,
 ): Promise<IdentifiedSender> {
+  requireSuite(ctx.crypto, state.groupContext)
   const decoded = readMessage(ctx, message)
   if (decoded.wireFormat !== wireFormats.publicMessage) {
     throw new MlsError("unexpected_message", `wire format ${decoded.wireFormat}`, "6")

@@ -329,6 +329,7 @@ describe("after a crash at any write there is a package that can be joined with"
   )
 
   test("and those were all the writes that there are", () => {
+    for (const batches of Object.values(written)) expect(batches).toBeGreaterThan(0)
     expect(written.publishing).toBeLessThan(PUBLISHING)
     expect(written.replacing).toBeLessThan(REPLACING)
   })

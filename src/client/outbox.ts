@@ -188,6 +188,11 @@ export class Outbox {
   }
 
   /** A relay can be reached (again): nobody waits for a timer. */
+  connected(url: string): void {
+    this.#lanes.get(url)?.connected()
+  }
+
+  /** What a relay has to say was heard: it is one that answers. */
   wake(url: string): void {
     this.#lanes.get(url)?.wake()
   }

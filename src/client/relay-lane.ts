@@ -51,9 +51,14 @@ export class RelayLane {
     this.#pump()
   }
 
-  /** Tries now. */
+  /** Tries now, and takes the relay for one that answers. */
   wake(): void {
     this.#pause = 0
+    this.connected()
+  }
+
+  /** Tries now. That a relay can be reached says nothing yet: some hang up at once, and pauses go on growing. */
+  connected(): void {
     this.#clearTimer()
     this.#pump()
   }

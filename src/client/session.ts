@@ -309,7 +309,7 @@ export class Session {
   #connected(url: string): void {
     this.#returned()
     this.intake.connected(url)
-    this.outbox.wake(url)
+    this.outbox.connected(url)
     this.welcomes.wake()
     this.#maintenance.connected()
   }

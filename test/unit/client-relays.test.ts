@@ -6,6 +6,7 @@ import { startRelay } from "../../dev/relay/server.ts"
 import type { RunningRelay } from "../../dev/relay/server.ts"
 import type { DeliveryView } from "../../src/client/api.ts"
 import { Memory, openMemoryStore } from "../../src/store/index.ts"
+import { systemTimers } from "../../src/nostr/timers.ts"
 import {
   acceptOnly,
   contents,
@@ -14,6 +15,7 @@ import {
   startPerson,
   syncAll,
 } from "./client.fixture.ts"
+import { malicious } from "./pool-kit.ts"
 import type { Person } from "./client.fixture.ts"
 
 let folder: string
@@ -161,4 +163,22 @@ test("a declined invitation stays declined, also after a restart", async () => {
   expect(await again.invites()).toEqual([])
   expect(await again.chats()).toEqual([])
   await again.close()
+})
+
+test("a relay that lets everybody in and hangs up at once is tried ever more rarely", async () => {
+  const { url } = await relay()
+  // It hangs up at the first word, which is what it is owed or asked.
+  const bad = await malicious((_, socket) => socket.terminate())
+  const pauses: number[] = []
+  const timers = {
+    ...systemTimers,
+    setTimeout: (run: () => void, milliseconds: number) => {
+      pauses.push(milliseconds)
+      return systemTimers.setTimeout(run, milliseconds)
+    },
+  }
+  people.push(await startPerson([url, bad.url], "Alice", { timers }))
+  // What it is owed waits a second after the first attempt, then two, then four.
+  await expect.poll(() => pauses.includes(4_000), { timeout: 20_000 }).toBe(true)
+  expect(bad.connections()).toBeGreaterThan(2)
 })

@@ -16,7 +16,13 @@ import type {
   LeafNodeChanges,
   MlsContext,
 } from "./group-types.ts"
-import { handshakeWireFormat, memberSender, protect, requireActive } from "./member-message.ts"
+import {
+  handshakeWireFormat,
+  memberSender,
+  protect,
+  requireActive,
+  requireSuite,
+} from "./member-message.ts"
 import type { ProposalOrRef } from "./proposal-codec.ts"
 import {
   type ProposalList,
@@ -35,7 +41,8 @@ import { leafChecksInTree } from "./validate-leaf.ts"
 /**
  * A commit of proposals by value and by reference, with a path where §12.4 requires one. Nothing changes until
  * the caller takes `next`. Throws `MlsError` `group_reinitialised`, `unknown_proposal`, `psk_unknown`,
- * `safe_aad`, `sending_limit` (also for the Welcome), or the code of a rule that the proposals break (§12.2).
+ * `safe_aad`, `sending_limit` (also for the Welcome), `misuse` for cryptography of another suite, or the code of a rule
+ * that the proposals break (§12.2).
  */
 export async function createCommit(
   ctx: MlsContext,
@@ -43,6 +50,7 @@ export async function createCommit(
   options: CreateCommitOptions = {},
 ): Promise<CreatedCommit> {
   requireActive(state)
+  requireSuite(ctx.crypto, state.groupContext)
   const { proposals, list, applied } = await collect(ctx, state, options)
   const sender = memberSender(state)
   const leaf = leafNodeOf(state, state.ownLeafIndex)

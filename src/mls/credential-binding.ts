@@ -13,6 +13,7 @@ import {
 } from "./multi-credential.ts"
 import { labels } from "./registry.ts"
 
+/** What `signCredentialBinding` binds together. */
 export interface BindingToSign {
   readonly credential: Credential
   readonly credentialKeyPair: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array }

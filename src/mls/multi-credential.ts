@@ -23,6 +23,7 @@ export type MultiCredentialKind = "multi" | "weak-multi"
 
 const TYPES = { multi: credentialTypes.multi, "weak-multi": credentialTypes.weakMulti } as const
 
+/** What a multi-credential holds. */
 export interface MultiCredential {
   readonly kind: MultiCredentialKind
   readonly bindings: readonly CredentialBinding[]

@@ -23,6 +23,7 @@ export interface TreeIndex {
   readonly profiles: CountMap
 }
 
+/** The lists of `Capabilities` that §7.3 and §11.1 ask about. */
 export type CapabilityKind = "extensions" | "proposals" | "credentials"
 
 export const emptyTreeIndex: TreeIndex = {

@@ -51,8 +51,8 @@ async function open(
       return { update: () => (questions += 1), close: () => undefined }
     },
     query: (_urls: readonly string[], [filter]: readonly Filter[]) => {
-      const { until: end = Infinity, limit = 0 } = filter ?? {}
-      const older = stored.filter(({ created_at }) => created_at <= end)
+      const { since = 0, until: end = Infinity, limit = 0 } = filter ?? {}
+      const older = stored.filter(({ created_at: at }) => since <= at && at <= end)
       return Promise.resolve({ events: older.reverse().slice(0, limit), failed: [] })
     },
   })

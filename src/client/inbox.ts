@@ -33,6 +33,8 @@ const MAX_ATTEMPTS = 5
 const MAX_WAITING = 2_000
 /** So many stored ones come with a subscription, the newest ones; if there are more, they are read page by page. */
 const PAGE = 200
+/** One second that fills a page is asked for by itself, with room for so many. */
+const MAX_IN_SECOND = 5_000
 const QUERY_MS = 10_000
 /** What is on its way while the stored events are read (seconds). */
 const SETTLING = 60
@@ -224,6 +226,7 @@ export class Inbox {
   /** Reads on, page by page, from what is there; whether that was all. */
   async #readFrom(url: string, reading: Reading): Promise<boolean> {
     let until = reading.oldest
+    let isWhole = true
     for (;;) {
       await this.#drained()
       if (this.#closed || this.#readings.get(url) !== reading) return false
@@ -232,11 +235,36 @@ export class Inbox {
       const page = await this.#options.world.pool.query([url], older, { timeoutMs: QUERY_MS })
       if (page.failed.length > 0) return false
       page.events.forEach((event) => this.#receive(event, [url]))
-      if (page.events.length < SHORTEST_CUT) return true
+      if (page.events.length < SHORTEST_CUT) return isWhole
       // Pages share their border second. Where it alone fills a page, the next one begins below it.
       const oldest = Math.min(...page.events.map(({ created_at }) => created_at))
+      if (oldest === until && !(await this.#readSecond(url, oldest))) {
+        this.#options.world.log("a relay may hold more gift wraps of one second than it gives", url)
+        isWhole = false
+      }
       until = oldest === until ? oldest - 1 : oldest
     }
+  }
+
+  /**
+   * Whether all of one second (Unix seconds) was read. NIP-01 has no paging inside of one, and relays cut answers where
+   * they like: that this one was not cut is known when the relay gives a longer one.
+   */
+  async #readSecond(url: string, second: number): Promise<boolean> {
+    const { pool } = this.#options.world
+    const ask = (range: Filter) =>
+      pool.query(
+        [url],
+        this.#filters(url).map((filter) => ({ ...filter, ...range })),
+        { timeoutMs: QUERY_MS },
+      )
+    const found = await ask({ since: second, until: second, limit: MAX_IN_SECOND })
+    found.events.forEach((event) => this.#receive(event, [url]))
+    const { length } = found.events
+    if (found.failed.length > 0 || length >= MAX_IN_SECOND) return false
+    if (length < SHORTEST_CUT) return true
+    const longer = await ask({ limit: length + 1 })
+    return longer.events.length > length
   }
 
   /** There is room for a page. */

@@ -12,6 +12,7 @@ import { processMessage } from "./process.ts"
 import { credentialTypes, proposalTypes } from "./registry.ts"
 import { encodeGroupState } from "./state-codec.ts"
 import { leafIndex } from "./tree-math.ts"
+import { validateLeafNode } from "./validate-leaf.ts"
 import { joinGroup } from "./welcome.ts"
 
 const basic: Credential = { kind: "basic", identity: Uint8Array.of(1) }
@@ -115,6 +116,23 @@ describe("weak-multi: each member supports a binding", () => {
     await adding(state, await member([2], binding("weak-multi", 1, 2)))
   })
 
+  test("neither the cipher suite nor the credential type of a binding is enough", async () => {
+    const x509 = { kind: "x509", certificates: [] } as const
+    const unsigned = { credentialKey: Uint8Array.of(), signature: Uint8Array.of() }
+    const both = [...supported, credentialTypes.x509]
+    const bindings = [
+      { cipherSuite: 2, credential: x509, ...unsigned },
+      { cipherSuite: 3, credential: basic, ...unsigned },
+    ]
+    const holder = await member([2], multiCredential("weak-multi", bindings), both)
+    const [other] = await group(await member([3]))
+    const [suiteAlone] = await group(await member([2]))
+    const [typeAlone] = await group(await member([], basic, both))
+    await adding(other, holder)
+    await expect(adding(suiteAlone, holder)).rejects.toMatchObject(unsupported)
+    await expect(adding(typeAlone, holder)).rejects.toMatchObject(unsupported)
+  })
+
   test("none at all is supported by nobody", async () => {
     const [state] = await group(await member([2]))
     await expect(adding(state, await member([2], binding("weak-multi")))).rejects.toMatchObject(
@@ -125,7 +143,9 @@ describe("weak-multi: each member supports a binding", () => {
 
 describe("wherever a credential comes in", () => {
   test("in the founder's leaf", async () => {
-    await expect(group(await member([], binding("multi", 2)))).rejects.toMatchObject(unsupported)
+    const keyPackage = await member([], binding("multi", 2))
+    const founding = { groupId: Uint8Array.of(1), keyPackage, extensions: [] }
+    await expect(createGroup(ctx, founding)).rejects.toMatchObject(unsupported)
   })
 
   test("in a commit that was received: nothing changes", async () => {
@@ -155,6 +175,11 @@ describe("wherever a credential comes in", () => {
     const broken = await member([2], { kind: "unknown", type: credentialTypes.multi, data })
     const [state] = await group(await member([2]))
     await expect(adding(state, broken)).rejects.toMatchObject({ code: "decode" })
+    // Before it is in any tree, too.
+    const { leafNode } = broken.keyPackage
+    expect(() => {
+      validateLeafNode(ctx.crypto, leafNode, { source: "key_package" })
+    }).toThrow(expect.objectContaining({ code: "decode" }))
   })
 })
 

@@ -1,6 +1,7 @@
 // draft-ietf-mls-extensions-10 §6.5: what all members must support of each other's multi-credentials.
 
-import { beforeAll, describe, expect, test } from "vitest"
+import { beforeAll, describe, expect, test, vi } from "vitest"
+import { atOnce } from "./batches.ts"
 import { createCommit } from "./commit-create.ts"
 import type { Credential } from "./credential.ts"
 import { add, capabilities, forgeCommit, testContext } from "./group.fixture.ts"
@@ -12,6 +13,7 @@ import { processMessage } from "./process.ts"
 import { credentialTypes, proposalTypes } from "./registry.ts"
 import { encodeGroupState } from "./state-codec.ts"
 import { leafIndex } from "./tree-math.ts"
+import { bindingChecks } from "./validate-bindings.ts"
 import { validateLeafNode } from "./validate-leaf.ts"
 import { joinGroup } from "./welcome.ts"
 
@@ -189,4 +191,17 @@ test("what many have alike is looked at once", async () => {
   const [state] = await group(await member([2, 3], binding("weak-multi", 2, 3)), ...others)
   expect([...(state?.tree.index.demands.keys() ?? [])]).toEqual(["weak-multi 2/1 3/1"])
   expect([...(state?.tree.index.profiles.keys() ?? [])]).toHaveLength(3)
+})
+
+test("capabilities are read once, however many different demands are held against them", async () => {
+  const holders = [5, 6, 7].map((suite) =>
+    member([2 + (suite % 2)], binding("weak-multi", 2, 3, suite)),
+  )
+  const [state] = await group(await member([2, 3]), ...(await Promise.all(holders)))
+  if (state === undefined) throw new Error("no state")
+  const { demands, profiles } = state.tree.index
+  expect([...demands.keys()]).toHaveLength(3)
+  const read = vi.spyOn(profiles, "keys")
+  atOnce(bindingChecks(state.tree))
+  expect(read).toHaveBeenCalledOnce()
 })

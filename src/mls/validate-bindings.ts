@@ -9,6 +9,7 @@ import { type RatchetTree, memberCount } from "./tree.ts"
 const PART = 64
 
 type Binding = Demand["bindings"][number]
+type Profile = ReturnType<typeof readProfile>
 
 /**
  * By the members' capabilities: of a "multi", all members support the cipher suite and credential type of every binding;
@@ -22,14 +23,17 @@ export function* bindingChecks(tree: RatchetTree): Generator<undefined> {
   const byAll = ({ cipherSuite, type }: Binding): boolean =>
     index.supported.count(supportString("cipherSuites", cipherSuite)) === members &&
     index.supported.count(supportString("credentials", type)) === members
+  // Read when they are asked for, and once: every member may have capabilities, and bind, as nobody else does.
+  let profiles: readonly Profile[] | undefined
   let looked = 0
   for (const demand of index.demands.keys()) {
     if (++looked % PART === 0) yield
     const { kind, bindings } = readDemand(demand)
-    const holds =
-      kind === "multi"
-        ? bindings.every(byAll)
-        : bindings.some(byAll) || (yield* oneForEach(index, bindings))
+    let holds = kind === "multi" ? bindings.every(byAll) : bindings.some(byAll)
+    if (!holds && kind === "weak-multi") {
+      profiles ??= yield* readProfiles(index)
+      holds = yield* oneForEach(profiles, bindings)
+    }
     if (holds) continue
     const message = `not all members support what a credential of type "${kind}" binds`
     throw new MlsError("credential_binding_unsupported", message)
@@ -38,17 +42,25 @@ export function* bindingChecks(tree: RatchetTree): Generator<undefined> {
 
 /** Whether each member supports one of the bindings, each maybe another. */
 function* oneForEach(
-  index: TreeIndex,
+  profiles: readonly Profile[],
   bindings: readonly Binding[],
 ): Generator<undefined, boolean> {
   let looked = 0
-  for (const profile of index.profiles.keys()) {
+  for (const { cipherSuites, credentials } of profiles) {
     if (++looked % PART === 0) yield
-    const { cipherSuites, credentials } = readProfile(profile)
     const supports = bindings.some(
       ({ cipherSuite, type }) => cipherSuites.has(cipherSuite) && credentials.has(type),
     )
     if (!supports) return false
   }
   return true
+}
+
+function* readProfiles({ profiles }: TreeIndex): Generator<undefined, readonly Profile[]> {
+  const read: Profile[] = []
+  for (const profile of profiles.keys()) {
+    read.push(readProfile(profile))
+    if (read.length % PART === 0) yield
+  }
+  return read
 }

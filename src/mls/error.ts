@@ -215,7 +215,7 @@ export type MlsErrorCode =
   // --- Reinitialisation and branching (§11.2, §11.3) ---
   /** The group has no committed ReInit. */
   | "not_reinitialised"
-  /** The Welcome's group follows another one, and the caller did not give that, or not in that epoch; or he gave one, and it follows none. */
+  /** The Welcome's group follows another one, and the caller did not give that, or not the last epoch of a reinitialised one; or he gave one, and it follows none. */
   | "successor_parent"
   /** Crypto of another suite than that of the new group, which follows another one. */
   | "successor_suite"

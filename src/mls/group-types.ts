@@ -340,7 +340,9 @@ export interface JoinGroupOptions extends LongWork {
   readonly ratchetTree?: Uint8Array
   /**
    * The group that the Welcome's group must follow, by reinitialisation or branching (§11.2, §11.3), in the epoch that it
-   * follows. Or what finds that group: it is asked if the Welcome names one, and `undefined` refuses the Welcome.
+   * follows. Of a branch it may be in another epoch, if `psks` knows the key of the right one: the members of the state
+   * given are what the branch's are compared with. Or what finds that group: it is asked if the Welcome names one, and
+   * `undefined` refuses the Welcome.
    */
   readonly parent?: GroupState | ((succession: Succession) => GroupState | undefined)
 }

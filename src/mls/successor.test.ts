@@ -152,6 +152,16 @@ describe.each(backends)("successors, %s", (backend: Backend) => {
       const joined = await joinGroup({ ...ctx, psks: windowPsks(window) }, join)
       expect(joined.state.groupContext).toEqual(made.next.groupContext)
     })
+    test("a branch is known by the group in a later epoch, too, with the key of its own", async () => {
+      const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
+      const { commit } = await createCommit(ctx, alice)
+      const parent = await afterCommit(ctx, bob, commit)
+      const join = { welcome: welcomed(made), keyPackages: [own(1)], parent }
+      expect(await codeOf(() => joinGroup(ctx, join))).toBe("psk_unknown")
+      const knowing = { ...ctx, psks: windowPsks(advanceEpoch(openEpochWindow(bob), parent)) }
+      const joined = await joinGroup(knowing, join)
+      expect(joined.succession?.epoch).toBe(alice.groupContext.epoch)
+    })
     test("successor_parent: the key alone does not tell whether the members are right", async () => {
       const made = await createBranch(ctx, alice, { ...founding(1), groupId, extensions: [] })
       const welcome = welcomed(made)

@@ -16,13 +16,7 @@ import type {
   LeafNodeChanges,
   MlsContext,
 } from "./group-types.ts"
-import {
-  handshakeWireFormat,
-  memberSender,
-  protect,
-  requireActive,
-  requireSuite,
-} from "./member-message.ts"
+import { handshakeWireFormat, memberSender, protect, requireUsable } from "./member-message.ts"
 import type { ProposalOrRef } from "./proposal-codec.ts"
 import {
   type ProposalList,
@@ -49,8 +43,7 @@ export async function createCommit(
   state: GroupState,
   options: CreateCommitOptions = {},
 ): Promise<CreatedCommit> {
-  requireActive(state)
-  requireSuite(ctx.crypto, state.groupContext)
+  requireUsable(ctx, state)
   const { proposals, list, applied } = await collect(ctx, state, options)
   const sender = memberSender(state)
   const leaf = leafNodeOf(state, state.ownLeafIndex)

@@ -8,6 +8,7 @@ import type {
   MlsContext,
   NewMemberProposalOptions,
 } from "./group-types.ts"
+import { requireGroupSuite } from "./group-info.ts"
 import { messageToSend, signContent } from "./member-message.ts"
 import type { Proposal } from "./proposal-codec.ts"
 import { contentTypes, proposalTypes, senderTypes, wireFormats } from "./registry.ts"
@@ -60,9 +61,7 @@ async function signed(ctx: MlsContext, options: ProposalToSign): Promise<Uint8Ar
     throw new MlsError("unexpected_message", "no GroupInfo", "12.1.8")
   }
   const { groupContext } = message.groupInfo
-  if (groupContext.cipherSuite !== ctx.crypto.suite.id) {
-    throw new MlsError("welcome_suite", `the group has cipher suite ${groupContext.cipherSuite}`)
-  }
+  requireGroupSuite(ctx.crypto, message.groupInfo)
   const { content, auth } = await signContent(ctx.crypto, {
     body: { contentType: contentTypes.proposal, proposal: options.proposal },
     sender: options.sender,

@@ -9,7 +9,7 @@ import { type Extension, encodeExternalPub, requireUniqueExtensions } from "./ex
 import type { ExportGroupInfoOptions, GroupState, MlsContext } from "./group-types.ts"
 import { type KeyPackage, keyPackageRef } from "./key-package.ts"
 import { welcomeKey, welcomeSecret } from "./key-schedule.ts"
-import { messageToSend, requireActive, requireSuite } from "./member-message.ts"
+import { messageToSend, requireUsable } from "./member-message.ts"
 import type { PreSharedKeyId } from "./psk.ts"
 import { encodeRatchetTree, ratchetTreeEncoding } from "./ratchet-tree-codec.ts"
 import { extensionTypes, labels, wireFormats } from "./registry.ts"
@@ -33,8 +33,7 @@ export async function exportGroupInfo(
   state: GroupState,
   options: ExportGroupInfoOptions = {},
 ): Promise<Uint8Array> {
-  requireActive(state)
-  requireSuite(ctx.crypto, state.groupContext)
+  requireUsable(ctx, state)
   const extensions = [
     ...(options.externalPub ? [await externalPub(ctx.crypto, state)] : []),
     ...(options.ratchetTree ? [await ratchetTree(state)] : []),
@@ -146,6 +145,16 @@ async function ratchetTree({ tree }: GroupState): Promise<Extension> {
 async function externalPub(crypto: MlsCrypto, state: GroupState): Promise<Extension> {
   const { publicKey } = await externalKeyPair(crypto, state.epochSecrets.externalSecret)
   return { type: extensionTypes.externalPub, data: encodeExternalPub(publicKey) }
+}
+
+/**
+ * §12.4.3.1: "Verify that the cipher_suite in the GroupInfo matches the cipher_suite in the KeyPackage." Throws `MlsError`
+ * `welcome_suite`.
+ */
+export function requireGroupSuite({ suite }: MlsCrypto, { groupContext }: GroupInfo): void {
+  if (groupContext.cipherSuite === suite.id) return
+  const message = `the group has cipher suite ${groupContext.cipherSuite}`
+  throw new MlsError("welcome_suite", message, "12.4.3.1")
 }
 
 /** The signature of a GroupInfo, by the signer's leaf. Throws `MlsError` `group_info_signature`. */

@@ -26,9 +26,9 @@ import {
   memberSender,
   proposalRef,
   protect,
-  requireActive,
-  requireSuite,
   requireSendingSize,
+  requireSuite,
+  requireUsable,
   signAsMember,
 } from "./member-message.ts"
 import type { MlsCrypto } from "./crypto.ts"
@@ -99,8 +99,8 @@ export async function createGroup(
 /**
  * Signs and frames a proposal; the state that is returned has it in its cache. For an Update use
  * `createUpdateProposal`. Throws `MlsError` `misuse`, `self_remove_encrypted`, `too_many_proposals`,
- * `group_reinitialised`, `safe_aad`, `sending_limit`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether the proposal can be
- * committed is seen when it is.
+ * `group_reinitialised`, `safe_aad`, `sending_limit`, and of an Add `leaf_not_yet_valid` or `leaf_expired`. Whether
+ * the proposal can be committed is seen when it is.
  */
 export async function createProposal(
   ctx: MlsContext,
@@ -155,7 +155,7 @@ export async function encryptApplication(
   data: Uint8Array,
   options: EncryptOptions = {},
 ): Promise<EncryptedApplication> {
-  requireActive(state)
+  requireUsable(ctx, state)
   // §12.4: a member that has seen proposals in an epoch commits before it sends application data.
   if (ctx.commitBeforeSending !== false && state.proposals.size > 0) {
     throw new MlsError("proposals_pending", "there are proposals to commit first", "12.4")
@@ -237,7 +237,7 @@ async function sendProposal(
   state: GroupState,
   sending: ProposalToSend,
 ): Promise<CreatedProposal> {
-  requireActive(state)
+  requireUsable(ctx, state)
   const { proposal, ownUpdate, authenticatedData } = sending
   requireLifetime(ctx, proposal)
   // Draft §6.3: SelfRemove is there for external joiners to read.

@@ -33,13 +33,12 @@ export interface ContentToSign {
   readonly signaturePrivateKey: Uint8Array
 }
 
-/** Signed content without a confirmation tag. Throws `MlsError` `safe_aad`, or `misuse` as `requireSuite`. */
+/** Signed content without a confirmation tag; of `groupContext`'s suite is for the caller to see. Throws `MlsError` `safe_aad`. */
 export async function signContent(
   crypto: MlsCrypto,
   signing: ContentToSign,
 ): Promise<AuthenticatedContent> {
   const { groupContext, sender, wireFormat } = signing
-  requireSuite(crypto, groupContext)
   const { authenticatedData = emptyAuthenticatedData(groupContext.extensions) } = signing
   requireSafeAad(groupContext.extensions, authenticatedData)
   const { groupId, epoch } = groupContext
@@ -142,9 +141,13 @@ export function requireSuite({ suite }: MlsCrypto, { cipherSuite }: GroupContext
   }
 }
 
-/** §11.2: after a ReInit nothing is sent or processed any more. Throws `MlsError` `group_reinitialised`. */
-export function requireActive(state: GroupState): void {
+/**
+ * §11.2: after a ReInit nothing is sent or processed any more. Throws `MlsError` `group_reinitialised`, or as
+ * `requireSuite`.
+ */
+export function requireUsable({ crypto }: MlsContext, state: GroupState): void {
   if (state.reInit !== undefined) {
     throw new MlsError("group_reinitialised", "the group was reinitialised", "11.2")
   }
+  requireSuite(crypto, state.groupContext)
 }

@@ -6,7 +6,7 @@ import { MlsError } from "./error.ts"
 import type { AuthenticatedContent } from "./framing.ts"
 import { leafNodeOf, withProposal } from "./group.ts"
 import type { GroupState, MlsContext, Processed, ProcessedApplication } from "./group-types.ts"
-import { proposalRef, requireActive, requireSuite } from "./member-message.ts"
+import { proposalRef, requireUsable } from "./member-message.ts"
 import {
   type MessageProtection,
   type PrivateMessage,
@@ -29,8 +29,7 @@ export async function processMessage(
   state: GroupState,
   message: Uint8Array,
 ): Promise<Processed> {
-  requireActive(state)
-  requireSuite(ctx.crypto, state.groupContext)
+  requireUsable(ctx, state)
   const decoded = readMessage(ctx, message)
   if (decoded.wireFormat === wireFormats.publicMessage) {
     const authenticated = await openPublic(ctx, state, decoded.publicMessage)
@@ -53,8 +52,7 @@ export async function processAhead(
   state: GroupState,
   messages: readonly Uint8Array[],
 ): Promise<readonly ProcessedApplication[]> {
-  requireActive(state)
-  requireSuite(ctx.crypto, state.groupContext)
+  requireUsable(ctx, state)
   const given = applicationsOf(ctx, state, messages)
   const opened = await unprotectAll(ctx.crypto, given, keysOf(state), openingOf(ctx, state))
   const verified = await Promise.all(

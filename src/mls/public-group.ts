@@ -4,7 +4,7 @@ import { authenticate, checkGroupExtensions, externalSenders } from "./apply-pro
 import { inTurns } from "./batches.ts"
 import { MlsError } from "./error.ts"
 import { findExtension } from "./extensions.ts"
-import { verifyGroupInfo } from "./group-info.ts"
+import { requireGroupSuite, verifyGroupInfo } from "./group-info.ts"
 import type { LongWork, MlsContext } from "./group-types.ts"
 import type { GroupContext } from "./key-schedule.ts"
 import { ratchetTreeDecoding } from "./ratchet-tree-codec.ts"
@@ -65,11 +65,7 @@ export async function verifyPublicGroup(
   const { ratchetTree } = options
   const { crypto, limits } = ctx
   const { groupContext } = groupInfo
-  // §12.4.3.1: "Verify that the cipher_suite in the GroupInfo matches the cipher_suite in the KeyPackage."
-  if (groupContext.cipherSuite !== crypto.suite.id) {
-    const message = `the group has cipher suite ${groupContext.cipherSuite}`
-    throw new MlsError("welcome_suite", message, "12.4.3.1")
-  }
+  requireGroupSuite(crypto, groupInfo)
   checkGroupExtensions(groupContext.extensions)
   const data = findExtension(groupInfo.extensions, extensionTypes.ratchetTree)?.data ?? ratchetTree
   if (data === undefined) {

@@ -7,7 +7,7 @@ import { MlsError } from "./error.ts"
 import { skipLeafNode } from "./leaf-node.ts"
 import { nodeTypes, skipParentNode } from "./parent-node.ts"
 import { Cell, blankCell } from "./tree-cell.ts"
-import { RatchetTree } from "./tree-draft.ts"
+import { RatchetTree, fillWithBlanks } from "./tree-draft.ts"
 import { nodeIndex, nodeWidth } from "./tree-math.ts"
 
 /** Leaves of the largest tree that is read, unless the caller says otherwise. */
@@ -76,7 +76,7 @@ export function* ratchetTreeDecoding(
   if (lastIsBlank) throw new MlsError("tree_malformed", "the last node is blank", "12.4.3.3")
   let nLeaves = 1
   while (nodeWidth(nLeaves) < cells.length) nLeaves *= 2
-  while (cells.length < nodeWidth(nLeaves)) cells.push(blankCell(cells.length))
+  fillWithBlanks(cells, nLeaves)
   return new RatchetTree(nLeaves, cells.finish())
 }
 

@@ -125,8 +125,7 @@ export class TreeDraft implements CellSource {
   /** Doubles the number of leaves. */
   extend(): void {
     this.#nLeaves *= 2
-    while (this.#cells.length < nodeWidth(this.#nLeaves))
-      this.#cells.push(blankCell(this.#cells.length))
+    fillWithBlanks(this.#cells, this.#nLeaves)
   }
 
   /** Halves the tree while its right half has no member (§7.7). */
@@ -163,10 +162,15 @@ export class TreeDraft implements CellSource {
   }
 }
 
+/** Blank nodes at the end, up to those of a tree with so many leaves. */
+export function fillWithBlanks(cells: ChunkedArrayDraft<Cell>, nLeaves: number): void {
+  while (cells.length < nodeWidth(nLeaves)) cells.push(blankCell(cells.length))
+}
+
 /** A tree of blanks with a power of two of leaves. */
 export function blankTree(nLeaves: number): RatchetTree {
   const cells = new ChunkedArrayDraft<Cell>()
-  while (cells.length < nodeWidth(nLeaves)) cells.push(blankCell(cells.length))
+  fillWithBlanks(cells, nLeaves)
   return new RatchetTree(nLeaves, cells.finish(), emptyTreeIndex)
 }
 

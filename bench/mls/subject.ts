@@ -49,7 +49,11 @@ export function cpuTime(): number {
   return (user + system) / 1000
 }
 
-async function timedBy<T>(clock: Clock, run: () => Promise<T>): Promise<readonly [number, T]> {
+/** How long it took, and what came of it. */
+export async function timedBy<T>(
+  clock: Clock,
+  run: () => Promise<T>,
+): Promise<readonly [number, T]> {
   const start = clock()
   const value = await run()
   return [clock() - start, value]

@@ -18,7 +18,7 @@ import { inspectGroup } from "../../src/mls/public-group.ts"
 import { contentTypes, proposalTypes, wireFormats } from "../../src/mls/registry.ts"
 import { median } from "../median.ts"
 import { type Signed, bothSignatures, verifyNatively } from "./floor.ts"
-import type { Clock } from "./subject.ts"
+import { type Clock, timedBy } from "./subject.ts"
 
 const REPEATS = 5
 
@@ -159,7 +159,6 @@ async function refused(run: () => unknown): Promise<void> {
 }
 
 async function timed(clock: Clock, run: () => Promise<void>): Promise<number> {
-  const start = clock()
-  await run()
-  return clock() - start
+  const [took] = await timedBy(clock, run)
+  return took
 }

@@ -230,9 +230,7 @@ export class Inbox {
     for (;;) {
       await this.#drained()
       if (this.#closed || this.#readings.get(url) !== reading) return false
-      const end = until === undefined ? {} : { until }
-      const older = this.#filters(url).map((filter) => ({ ...filter, ...end }))
-      const page = await this.#options.world.pool.query([url], older, { timeoutMs: QUERY_MS })
+      const page = await this.#query(url, until === undefined ? {} : { until })
       if (page.failed.length > 0) return false
       page.events.forEach((event) => this.#receive(event, [url]))
       if (page.events.length < SHORTEST_CUT) return isWhole
@@ -251,20 +249,18 @@ export class Inbox {
    * they like: that this one was not cut is known when the relay gives a longer one.
    */
   async #readSecond(url: string, second: number): Promise<boolean> {
-    const { pool } = this.#options.world
-    const ask = (range: Filter) =>
-      pool.query(
-        [url],
-        this.#filters(url).map((filter) => ({ ...filter, ...range })),
-        { timeoutMs: QUERY_MS },
-      )
-    const found = await ask({ since: second, until: second, limit: MAX_IN_SECOND })
+    const found = await this.#query(url, { since: second, until: second, limit: MAX_IN_SECOND })
     found.events.forEach((event) => this.#receive(event, [url]))
     const { length } = found.events
     if (found.failed.length > 0 || length >= MAX_IN_SECOND) return false
     if (length < SHORTEST_CUT) return true
-    const longer = await ask({ limit: length + 1 })
+    const longer = await this.#query(url, { limit: length + 1 })
     return longer.events.length > length
+  }
+
+  #query(url: string, range: Filter) {
+    const filters = this.#filters(url).map((filter) => ({ ...filter, ...range }))
+    return this.#options.world.pool.query([url], filters, { timeoutMs: QUERY_MS })
   }
 
   /** There is room for a page. */

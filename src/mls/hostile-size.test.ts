@@ -60,12 +60,23 @@ test("inspecting a group with a tree of 60,000 blank nodes", async () => {
   })
 })
 
+/**
+ * A sample is taken for a kilobyte or so, and a message that is refused at once may get none: what is allocated beside it
+ * shows that samples are taken. An object has 16 bytes at least.
+ */
+const WITNESSES = 10_000
+let witness: readonly unknown[] = []
+
 async function expectBounded(title: string, run: () => Promise<void> | void): Promise<void> {
   const before = process.memoryUsage().arrayBuffers
   await run()
   const outside = process.memoryUsage().arrayBuffers - before
-  const allocated = await allocatedBy(run)
-  expect(allocated, title).toBeGreaterThan(0)
+  const allocated = await allocatedBy(async () => {
+    witness = Array.from({ length: WITNESSES }, () => ({ title }))
+    await run()
+  })
+  expect(witness).toHaveLength(WITNESSES)
+  expect(allocated, title).toBeGreaterThan(16 * WITNESSES)
   expect(allocated, title).toBeLessThan(MOST)
   expect(outside, title).toBeLessThan(MOST)
 }
